@@ -1,0 +1,9 @@
+//! The load generator behind the `load` program: plain HTTP/1.1 over loopback, on one thread.
+//!
+//! It is strict on purpose. A figure is worth something only if every answer was whole and was a
+//! 200, so anything else ends the run with an error instead of a smaller number.
+
+pub mod answers;
+pub mod idle;
+pub mod requests;
+pub mod wire;

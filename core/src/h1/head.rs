@@ -1,0 +1,146 @@
+//! A request's head (RFC 9112 sections 2 to 6), read strictly: what two readers could read in two ways is
+//! refused.
+
+use core::mem::MaybeUninit;
+
+use crate::config::Limits;
+use crate::error::PeerError;
+use crate::event::BodyLength;
+use crate::h1::framing::Framing;
+use crate::h1::target;
+use crate::head::{RequestHead, Version};
+use crate::lifecycle::http1::Persistence;
+
+/// What a request line may have beside its target: a method, two spaces, a version.
+const BESIDE_TARGET: usize = 64;
+
+/// Finds the end of a head, however it is split: each byte is looked at once.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Scanner {
+    /// Where the search goes on.
+    at: usize,
+    /// Where the line starts that `at` is in.
+    line: usize,
+}
+
+impl Scanner {
+    /// Looks through `text`, which starts with the head and has grown since the last call. The length of
+    /// the head, when it is whole.
+    pub(crate) fn scan(&mut self, text: &[u8], limits: &Limits) -> Result<Option<usize>, PeerError> {
+        if text.first().is_some_and(|byte| !is_token_byte(*byte)) {
+            return Err(PeerError::BadRequestLine);
+        }
+        while let Some(offset) = text.get(self.at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+            let feed = self.at + offset;
+            self.check_length(feed + 1, limits)?;
+            if feed == self.line || text[feed - 1] != b'\r' {
+                return Err(PeerError::BareLineBreak);
+            }
+            if feed - 1 == self.line {
+                return Ok(Some(feed + 1));
+            }
+            self.at = feed + 1;
+            self.line = self.at;
+        }
+        self.at = text.len();
+        self.check_length(text.len(), limits)?;
+        Ok(None)
+    }
+
+    fn check_length(&self, length: usize, limits: &Limits) -> Result<(), PeerError> {
+        if self.line == 0 && length > usize::from(limits.target) + BESIDE_TARGET {
+            return Err(PeerError::TargetTooLong);
+        }
+        if length > usize::from(limits.head) {
+            return Err(PeerError::HeadTooLarge);
+        }
+        Ok(())
+    }
+}
+
+/// What kind of exchange a request asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Kind {
+    Plain,
+    /// A HEAD: its response has no body.
+    Head,
+    /// A CONNECT: a 2xx makes a tunnel.
+    Connect,
+    /// An upgrade is offered: a 101 makes a tunnel.
+    Upgrade,
+}
+
+/// A head that has been read.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) head: RequestHead,
+    pub(crate) kind: Kind,
+    pub(crate) persistence: Persistence,
+    pub(crate) body: BodyLength,
+    pub(crate) expects_continue: bool,
+}
+
+/// Reads a whole head, as the scanner has delimited it.
+pub(crate) fn parse(text: &[u8], limits: &Limits) -> Result<Parsed, PeerError> {
+    let mut slots = [const { MaybeUninit::uninit() }; Limits::FIELDS];
+    let slots = &mut slots[..limits.fields.min(Limits::FIELDS)];
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(text, slots) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Err(PeerError::BadRequestLine),
+        Err(error) => return Err(fault(error, text)),
+    }
+    let method = request.method.unwrap_or_default();
+    let target = request.path.unwrap_or_default();
+    let version = match request.version {
+        Some(0) => Version::Http10,
+        _ => Version::Http11,
+    };
+    if target.len() > usize::from(limits.target) {
+        return Err(PeerError::TargetTooLong);
+    }
+    target::check(method, target)?;
+
+    let mut framing = Framing::new(version);
+    for field in request.headers.iter() {
+        framing.read(field.name, field.value)?;
+    }
+    let facts = framing.conclude(method, limits)?;
+    let fields = request.headers.iter().map(|field| (field.name.as_bytes(), field.value));
+    Ok(Parsed {
+        head: RequestHead::new(text, method, target, version, fields),
+        kind: facts.kind,
+        persistence: facts.persistence,
+        body: facts.body,
+        expects_continue: facts.expects_continue,
+    })
+}
+
+fn fault(error: httparse::Error, text: &[u8]) -> PeerError {
+    match error {
+        httparse::Error::TooManyHeaders => PeerError::TooManyFields,
+        httparse::Error::HeaderName | httparse::Error::HeaderValue => PeerError::BadField,
+        httparse::Error::Version if names_other_version(text) => PeerError::UnsupportedVersion,
+        httparse::Error::NewLine => PeerError::BareLineBreak,
+        _ => PeerError::BadRequestLine,
+    }
+}
+
+/// Whether the request line ends like one, `SP HTTP/ DIGIT . DIGIT`, of a version that is not ours.
+fn names_other_version(text: &[u8]) -> bool {
+    let line = memchr::memchr(b'\r', text).and_then(|end| text.get(..end)).unwrap_or(text);
+    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or(line);
+    match version {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] => {
+            major.is_ascii_digit() && minor.is_ascii_digit()
+        }
+        _ => false,
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+}

@@ -1,0 +1,87 @@
+//! The request target and the host (RFC 9112 section 3.2).
+
+use crate::error::PeerError;
+
+/// Checks that the target is in a form that its method may have.
+pub(crate) fn check(method: &str, target: &str) -> Result<(), PeerError> {
+    let printable = target.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#');
+    let well_formed = printable
+        && match method {
+            "CONNECT" => is_authority_form(target),
+            _ => target.starts_with('/') || is_asterisk_form(method, target) || is_absolute_form(target),
+        };
+    if well_formed { Ok(()) } else { Err(PeerError::BadTarget) }
+}
+
+/// A host and a port, both needed (RFC 9112 section 3.2.3).
+fn is_authority_form(target: &str) -> bool {
+    match target.rsplit_once(':') {
+        Some((host, port)) => !port.is_empty() && is_host(host.as_bytes()) && is_port(port.as_bytes()),
+        None => false,
+    }
+}
+
+fn is_asterisk_form(method: &str, target: &str) -> bool {
+    method == "OPTIONS" && target == "*"
+}
+
+/// A scheme and an authority with a host (RFC 9112 section 3.2.2, RFC 9110 section 4.2.1).
+fn is_absolute_form(target: &str) -> bool {
+    let Some((scheme, rest)) = target.split_once("://") else { return false };
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    is_scheme && is_host_with_port(authority.as_bytes())
+}
+
+/// `uri-host [ ":" port ]` (RFC 9110 section 7.2); the host must not be empty (section 4.2.1).
+pub(crate) fn is_host_with_port(value: &[u8]) -> bool {
+    let literal_end = memchr::memchr(b']', value).map_or(0, |end| end + 1);
+    match memchr::memchr(b':', &value[literal_end..]) {
+        Some(colon) => {
+            let (host, port) = value.split_at(literal_end + colon);
+            is_host(host) && is_port(&port[1..])
+        }
+        None => is_host(value),
+    }
+}
+
+fn is_port(port: &[u8]) -> bool {
+    port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
+}
+
+fn is_host(host: &[u8]) -> bool {
+    match host {
+        [] => false,
+        [b'[', literal @ .., b']'] => {
+            !literal.is_empty()
+                && literal.iter().all(|byte| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'-' | b'_' | b'~')
+                })
+        }
+        name => name.iter().all(|byte| is_reg_name_byte(*byte)),
+    }
+}
+
+/// RFC 3986 section 3.2.2.
+fn is_reg_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+        )
+}

@@ -1,0 +1,104 @@
+//! What waits to be sent.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bytes::{Buf, Bytes};
+
+/// Pieces below this size are gathered into one; larger ones are passed on uncopied.
+const GATHER: usize = 2048;
+
+/// Room for a usual response head and a small body.
+const FIRST_ROOM: usize = 256;
+
+/// A queue of bytes: small pieces gathered, large ones shared. It owns no memory while it is empty.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Outbox {
+    /// What goes before `tail`.
+    pieces: VecDeque<Bytes>,
+    tail: Vec<u8>,
+    /// How much of `tail` has been sent; zero while there are pieces.
+    tail_sent: usize,
+    len: usize,
+}
+
+impl Outbox {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Writes small things at the end of the queue.
+    pub(crate) fn gather<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve(FIRST_ROOM);
+        }
+        let before = self.tail.len();
+        let result = write(&mut self.tail);
+        self.len = (self.len + self.tail.len()).saturating_sub(before);
+        result
+    }
+
+    pub(crate) fn push(&mut self, data: Bytes) {
+        if data.len() < GATHER {
+            return self.gather(|tail| tail.extend_from_slice(&data));
+        }
+        self.seal_tail();
+        self.len += data.len();
+        self.pieces.push_back(data);
+    }
+
+    fn seal_tail(&mut self) {
+        let mut tail = Bytes::from(core::mem::take(&mut self.tail));
+        tail.advance(core::mem::take(&mut self.tail_sent).min(tail.len()));
+        if !tail.is_empty() {
+            self.pieces.push_back(tail);
+        }
+    }
+
+    /// The bytes that wait, in their order; no piece is empty.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        let tail = self.tail.get(self.tail_sent..).unwrap_or(&[]);
+        self.pieces.iter().map(AsRef::as_ref).chain(core::iter::once(tail)).filter(|piece| !piece.is_empty())
+    }
+
+    /// Forgets the first `count` bytes, or all where there are fewer.
+    pub(crate) fn advance(&mut self, count: usize) {
+        if count >= self.len {
+            return self.clear();
+        }
+        self.len -= count;
+        let mut left = count;
+        while let Some(first) = self.pieces.front_mut() {
+            if left < first.len() {
+                first.advance(left);
+                return;
+            }
+            left -= first.len();
+            self.pieces.pop_front();
+        }
+        self.tail_sent += left;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl PartialEq for Outbox {
+    /// Two queues are equal where they send the same bytes.
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.pieces().flatten().eq(other.pieces().flatten())
+    }
+}
+
+impl Eq for Outbox {}
+
+impl core::hash::Hash for Outbox {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.len.hash(state);
+        self.pieces().flatten().for_each(|byte| byte.hash(state));
+    }
+}

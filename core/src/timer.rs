@@ -1,0 +1,98 @@
+//! The timers: which waits there are, and how a drain tightens each.
+//!
+//! No timer is ever armed or disarmed. A wait knows since when it lasts; its deadline is computed from
+//! that, the configuration and the drain. So a drain cannot miss a timer, and no timer outlives its wait.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::config::{Allowance, Timeouts};
+use crate::time::Instant;
+
+/// A wait that ends by itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Timer {
+    /// When no byte of a connection's first request has come.
+    FirstByte,
+    /// When a connection has been idle since its last response.
+    KeepAlive,
+    /// When a request's head has begun and is not whole.
+    Head,
+    /// When a request's body is awaited and no byte of it comes.
+    Body,
+    /// When bytes wait to be sent and the peer takes none.
+    Write,
+    /// When the peer has been silent since our FIN.
+    LingerQuiet,
+    /// When the peer still sends after our FIN.
+    Linger,
+    /// When the drain's deadline comes.
+    Grace,
+}
+
+/// That the operator wants this server to end, as one connection knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Drain {
+    /// When this connection was told.
+    pub since: Instant,
+    /// When what is left is cut.
+    pub deadline: Instant,
+}
+
+/// What a wait is waiting for, and until when.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Due {
+    /// When the wait ends.
+    pub at: Instant,
+    /// Which wait it is.
+    pub timer: Timer,
+}
+
+impl Timer {
+    /// When a wait that lasts `since` ends. A drain brings that forward and never puts it off.
+    pub(crate) fn due(self, timeouts: &Timeouts, since: Instant, drain: Option<Drain>) -> Due {
+        let allowance = self.allowance(timeouts);
+        let serving = since + allowance.serving;
+        let at = match drain {
+            None => serving,
+            Some(drain) => serving.min(self.drain_counts_from(since, drain) + allowance.draining),
+        };
+        Due { at, timer: self }
+    }
+
+    /// A keep-alive connection may close once it *has been* quiet for long enough; every other wait gets
+    /// its drain allowance in full, from the drain on.
+    fn drain_counts_from(self, since: Instant, drain: Drain) -> Instant {
+        match self {
+            Self::KeepAlive => since,
+            _ => since.max(drain.since),
+        }
+    }
+
+    fn allowance(self, timeouts: &Timeouts) -> Allowance {
+        match self {
+            Self::FirstByte => timeouts.first_request,
+            Self::KeepAlive => timeouts.keep_alive,
+            Self::Head => timeouts.head,
+            Self::Body => timeouts.body,
+            Self::Write => timeouts.write,
+            Self::LingerQuiet => timeouts.linger_quiet,
+            Self::Linger => timeouts.linger,
+            Self::Grace => Allowance { serving: Duration::MAX, draining: Duration::MAX },
+        }
+    }
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstByte => "the first byte of a request",
+            Self::KeepAlive => "another request",
+            Self::Head => "the rest of a request's head",
+            Self::Body => "more of a request's body",
+            Self::Write => "the peer to take what is sent",
+            Self::LingerQuiet | Self::Linger => "the peer's FIN",
+            Self::Grace => "the drain's deadline",
+        })
+    }
+}
