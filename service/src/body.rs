@@ -1,0 +1,269 @@
+//! A request's body, as its handler reads it.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use lameduck_core::{BodyLength, CancelReason};
+
+/// A request's body, or what the peer sends through a tunnel.
+///
+/// Reading it makes room on the wire: a handler that does not read holds the peer back, within
+/// [`Limits::body_window`](lameduck_core::Limits::body_window). The first read answers
+/// `expect: 100-continue`. Dropping it says that the rest is not wanted.
+#[derive(Debug, Default)]
+pub struct Body(Option<Arc<Channel>>);
+
+impl Body {
+    /// A body without a byte.
+    pub fn empty() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn new(channel: Arc<Channel>) -> Self {
+        Self(Some(channel))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &self.0 {
+            Some(channel) => channel.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|channel| channel.is_over())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.0.as_ref().map(|channel| channel.remaining()) {
+            None => SizeHint::with_exact(0),
+            Some(Some(remaining)) => SizeHint::with_exact(remaining),
+            Some(None) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(channel) = &self.0 {
+            channel.leave();
+        }
+    }
+}
+
+/// Why a request's body did not come to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BodyError(CancelReason);
+
+impl BodyError {
+    /// Why the request was given up.
+    pub fn reason(&self) -> CancelReason {
+        self.0
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            CancelReason::Refused(error) => write!(f, "the request was refused: {error}"),
+            CancelReason::Closed(reason) => write!(f, "the connection ended: {reason}"),
+        }
+    }
+}
+
+impl Error for BodyError {}
+
+/// Between a session and the reader of a body, who may be in another task.
+#[derive(Debug)]
+pub(crate) struct Channel(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    data: VecDeque<Bytes>,
+    end: Option<End>,
+    remaining: Option<u64>,
+    demand: Demand,
+    reader: Option<Waker>,
+    /// The session, to be woken when `demand` changes while it does not look.
+    session: Option<Waker>,
+}
+
+#[derive(Debug)]
+enum End {
+    Whole(Option<HeaderMap>),
+    Failed(BodyError),
+    /// Reported.
+    Told,
+}
+
+/// What the reader has asked for since the session last looked.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Demand {
+    /// Whether it wants the body at all.
+    pub(crate) interest: Interest,
+    /// How many bytes it has consumed.
+    pub(crate) consumed: usize,
+}
+
+/// What the reader does with the body.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Interest {
+    /// It has not asked for it yet.
+    #[default]
+    None,
+    /// It reads.
+    Reads,
+    /// It has dropped it.
+    Left,
+}
+
+impl Channel {
+    pub(crate) fn new(length: BodyLength) -> Arc<Self> {
+        let remaining = match length {
+            BodyLength::Empty => Some(0),
+            BodyLength::Known(length) => Some(length),
+            BodyLength::Unknown => None,
+        };
+        Arc::new(Self::with(remaining))
+    }
+
+    pub(crate) fn tunnel() -> Arc<Self> {
+        Arc::new(Self::with(None))
+    }
+
+    fn with(remaining: Option<u64>) -> Self {
+        Self(Mutex::new(State {
+            data: VecDeque::new(),
+            end: None,
+            remaining,
+            demand: Demand::default(),
+            reader: None,
+            session: None,
+        }))
+    }
+
+    // The session's side.
+
+    /// Gives the reader a piece; does not wake it where it is polled by `session`, which polls it next.
+    pub(crate) fn push(&self, data: Bytes, session: &Waker) {
+        let mut state = self.lock();
+        state.data.push_back(data);
+        state.reader.take_if(|reader| reader.will_wake(session));
+        state.wake_reader();
+    }
+
+    pub(crate) fn finish(&self, trailers: Option<HeaderMap>) {
+        self.end(End::Whole(trailers));
+    }
+
+    pub(crate) fn fail(&self, reason: CancelReason) {
+        self.end(End::Failed(BodyError(reason)));
+    }
+
+    fn end(&self, end: End) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.end = Some(end);
+            state.wake_reader();
+        }
+    }
+
+    /// What has been asked for since the last look. From now on, `session` is woken by more of that.
+    pub(crate) fn look(&self, session: &Waker) -> Demand {
+        let mut state = self.lock();
+        match &mut state.session {
+            Some(known) => known.clone_from(session),
+            None => state.session = Some(session.clone()),
+        }
+        let demand = state.demand;
+        state.demand.consumed = 0;
+        demand
+    }
+
+    /// The session polls the reader itself, and looks afterwards: it need not be woken.
+    pub(crate) fn attend(&self) {
+        self.lock().session = None;
+    }
+
+    // The reader's side.
+
+    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let mut state = self.lock();
+        if let Some(data) = state.data.pop_front() {
+            state.remaining = state.remaining.map(|left| left.saturating_sub(data.len() as u64));
+            state.demand.consumed += data.len();
+            state.raise_demand(Interest::Reads);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match state.end.take() {
+            Some(end) => {
+                state.end = Some(End::Told);
+                Poll::Ready(match end {
+                    End::Whole(Some(trailers)) => Some(Ok(Frame::trailers(trailers))),
+                    End::Whole(None) | End::Told => None,
+                    End::Failed(error) => Some(Err(error)),
+                })
+            }
+            None => {
+                match &mut state.reader {
+                    Some(known) => known.clone_from(cx.waker()),
+                    None => state.reader = Some(cx.waker().clone()),
+                }
+                if state.demand.interest == Interest::None {
+                    state.raise_demand(Interest::Reads);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let state = self.lock();
+        state.data.is_empty() && matches!(state.end, Some(End::Whole(None) | End::Told))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.lock().remaining
+    }
+
+    fn leave(&self) {
+        let mut state = self.lock();
+        state.data.clear();
+        state.reader = None;
+        state.raise_demand(Interest::Left);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn raise_demand(&mut self, interest: Interest) {
+        self.demand.interest = self.demand.interest.max(interest);
+        if let Some(session) = self.session.take() {
+            session.wake();
+        }
+    }
+
+    fn wake_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! One request and its response: the handler that was called, then the body that it gave.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Buf;
+use http::{HeaderMap, Request, Response};
+use http_body::Body as HttpBody;
+use lameduck_core::{
+    ApiMisuse, CancelReason, Connection, Instant, RequestHead, ResponseHead, ResponseLength, Stage, StreamId,
+};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::body::{Body, Channel, Interest};
+use crate::head;
+
+pin_project! {
+    /// A request that is being served.
+    pub(crate) struct Exchange<S, B>
+    where
+        S: Service<Request<Body>>,
+    {
+        pub(crate) id: StreamId,
+        pub(crate) head: RequestHead,
+        pub(crate) since: Instant,
+        // The request's body, where there is one.
+        pub(crate) incoming: Option<Arc<Channel>>,
+        // What the peer sends once the request has made a tunnel, where it may.
+        pub(crate) tunnel: Option<Arc<Channel>>,
+        #[pin]
+        state: State<S::Future, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    #[project_replace = StateReplaced]
+    enum State<F, B> {
+        // The handler has not been ready for it yet.
+        Waiting { request: Request<Body> },
+        // The handler works.
+        Calling {
+            #[pin]
+            future: F,
+        },
+        // Its response goes out.
+        Sending {
+            #[pin]
+            body: B,
+        },
+        Done,
+    }
+}
+
+/// How far an exchange has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It goes on when something wakes it, or when there is room to send.
+    Pending,
+    /// The response has all been given.
+    Answered,
+    /// It was given up.
+    Failed,
+}
+
+/// What an exchange works with.
+pub(crate) struct Scene<'a, S> {
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) service: &'a mut S,
+    pub(crate) now: Instant,
+}
+
+impl<S, B> Exchange<S, B>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Display,
+    B: HttpBody,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    pub(crate) fn new(
+        id: StreamId,
+        head: RequestHead,
+        since: Instant,
+        incoming: Option<Arc<Channel>>,
+        tunnel: Option<Arc<Channel>>,
+        request: Request<Body>,
+    ) -> Self {
+        Self { id, head, since, incoming, tunnel, state: State::Waiting { request } }
+    }
+
+    /// Goes as far as it can.
+    pub(crate) fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_, S>) -> Outcome {
+        if let Some(channel) = &self.incoming {
+            channel.attend();
+        }
+        let outcome = match catch_unwind(AssertUnwindSafe(|| self.as_mut().advance(cx, scene))) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(failure)) => self.as_mut().fail(scene, &failure),
+            Err(_) => self.as_mut().fail(scene, &"it panicked"),
+        };
+        self.meet_demand(cx, scene);
+        outcome
+    }
+
+    fn advance(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        scene: &mut Scene<'_, S>,
+    ) -> Result<Outcome, String> {
+        loop {
+            let mut this = self.as_mut().project();
+            match this.state.as_mut().project() {
+                StateProjection::Waiting { .. } => match scene.service.poll_ready(cx) {
+                    Poll::Pending => return Ok(Outcome::Pending),
+                    Poll::Ready(Err(error)) => return Err(error.to_string()),
+                    Poll::Ready(Ok(())) => {
+                        if let StateReplaced::Waiting { request } =
+                            this.state.as_mut().project_replace(State::Done)
+                        {
+                            let future = scene.service.call(request);
+                            this.state.set(State::Calling { future });
+                        }
+                    }
+                },
+                StateProjection::Calling { future } => match future.poll(cx) {
+                    Poll::Pending => return Ok(Outcome::Pending),
+                    Poll::Ready(Err(error)) => return Err(error.to_string()),
+                    Poll::Ready(Ok(response)) => {
+                        let Scene { connection, now, .. } = scene;
+                        respond(connection, *now, *this.id, &response)
+                            .map_err(|misuse| misuse.to_string())?;
+                        if let Some(tunnel) = this.tunnel.take() {
+                            if connection.status().stage == Stage::Tunnel {
+                                *this.incoming = Some(tunnel);
+                            } else {
+                                tunnel.finish(None);
+                            }
+                        }
+                        this.state.set(State::Sending { body: response.into_body() });
+                    }
+                },
+                StateProjection::Sending { body } => {
+                    let outcome = send(body, cx, scene.connection, scene.now, *this.id)?;
+                    if outcome == Outcome::Answered {
+                        this.state.set(State::Done);
+                    }
+                    return Ok(outcome);
+                }
+                StateProjection::Done => return Ok(Outcome::Pending),
+            }
+        }
+    }
+
+    /// The handler failed: a 500, or a response that breaks off; and a line in the log.
+    fn fail(self: Pin<&mut Self>, scene: &mut Scene<'_, S>, failure: &dyn Display) -> Outcome {
+        let mut this = self.project();
+        tracing::error!(
+            method = this.head.method(),
+            target = this.head.target(),
+            "the handler failed: {failure}"
+        );
+        drop_quietly(|| this.state.set(State::Done));
+        match answer_briefly(scene.connection, scene.now, *this.id, 500) {
+            Ok(()) => Outcome::Answered,
+            Err(_) => {
+                // The response has begun, or its stream is already gone: both are fine to reset.
+                let _ = scene.connection.reset(scene.now, *this.id);
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// Passes on to the connection what the reader of the body has asked for.
+    fn meet_demand(self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_, S>) {
+        let this = self.project();
+        let Some(channel) = this.incoming else { return };
+        let (connection, now, id) = (&mut *scene.connection, scene.now, *this.id);
+        let demand = channel.look(cx.waker());
+        // Each of these fails where the stream is gone, and then nothing is left to be asked for.
+        let _ = match demand.interest {
+            Interest::None => Ok(()),
+            Interest::Reads => connection.read_body(now, id),
+            Interest::Left => connection.discard_body(now, id),
+        };
+        if demand.consumed > 0 {
+            let _ = connection.release(now, id, demand.consumed);
+        }
+        if demand.interest == Interest::Left {
+            *this.incoming = None;
+        }
+    }
+
+    /// The request was given up: its handler is dropped, and the reader of its body hears why.
+    pub(crate) fn cancel(mut self: Pin<Box<Self>>, reason: CancelReason) {
+        let this = self.as_mut().project();
+        for channel in [this.incoming.take(), this.tunnel.take()].into_iter().flatten() {
+            channel.fail(reason);
+        }
+        drop_quietly(move || drop(self));
+    }
+
+    /// All of the request's body has come.
+    pub(crate) fn finish_incoming(self: Pin<&mut Self>, trailers: Option<HeaderMap>) {
+        if let Some(channel) = self.project().incoming.take() {
+            channel.finish(trailers);
+        }
+    }
+
+    /// Whether nothing more is to come, of the response or of the request.
+    pub(crate) fn is_over(&self) -> bool {
+        self.incoming.is_none() && matches!(self.state, State::Done)
+    }
+}
+
+/// Drops what is a handler's; one that panics in that harms nobody else.
+fn drop_quietly(act: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(act)).is_err() {
+        tracing::error!("a handler panicked while it was dropped");
+    }
+}
+
+/// A response without a body or a handler.
+pub(crate) fn answer_briefly(
+    connection: &mut Connection,
+    now: Instant,
+    id: StreamId,
+    status: u16,
+) -> Result<(), ApiMisuse> {
+    connection.respond(now, id, ResponseHead { status, fields: [], length: ResponseLength::Known(0) })?;
+    connection.finish(now, id, [])
+}
+
+/// Begins the response that a handler gave.
+fn respond<B: HttpBody>(
+    connection: &mut Connection,
+    now: Instant,
+    id: StreamId,
+    response: &Response<B>,
+) -> Result<(), ApiMisuse> {
+    let length = match response.body().size_hint().exact() {
+        Some(length) => ResponseLength::Known(length),
+        None => ResponseLength::Unknown,
+    };
+    connection.respond(now, id, head::response(response, length))
+}
+
+/// Sends as much of a response's body as there is, and as there is room for.
+fn send<B>(
+    mut body: Pin<&mut B>,
+    cx: &mut Context<'_>,
+    connection: &mut Connection,
+    now: Instant,
+    id: StreamId,
+) -> Result<Outcome, String>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let misuse = |misuse: ApiMisuse| misuse.to_string();
+    loop {
+        if body.is_end_stream() {
+            connection.finish(now, id, []).map_err(misuse)?;
+            return Ok(Outcome::Answered);
+        }
+        if connection.send_capacity(id) == 0 {
+            return Ok(Outcome::Pending);
+        }
+        let frame = match body.as_mut().poll_frame(cx) {
+            Poll::Pending => return Ok(Outcome::Pending),
+            Poll::Ready(Some(Err(error))) => return Err(error.into().to_string()),
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(None) => {
+                connection.finish(now, id, []).map_err(misuse)?;
+                return Ok(Outcome::Answered);
+            }
+        };
+        match frame.into_data() {
+            Ok(mut data) => {
+                let data = data.copy_to_bytes(data.remaining());
+                connection.send_body(now, id, data).map_err(misuse)?;
+            }
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    connection.finish(now, id, head::lines(&trailers)).map_err(misuse)?;
+                    return Ok(Outcome::Answered);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! What the connections of one server share: its drain, and the record of how each ended.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use lameduck_core::server::{Gate, Level, Plan, Server, Stage, Transition};
+use lameduck_core::{CloseReason, Config, Due, Instant};
+use slab::Slab;
+
+use crate::clock::Clock;
+use crate::notice::{Board, DrainNotice};
+
+/// The centre of one server. The shell's threads, its listeners and every session hold it.
+pub struct Hub {
+    /// What each connection may use.
+    pub config: Arc<Config>,
+    /// The clock of all its instants.
+    pub clock: Clock,
+    plan: Plan,
+    board: Arc<Board>,
+    served: AtomicU64,
+    state: Mutex<State>,
+    stepped: Condvar,
+}
+
+struct State {
+    server: Server,
+    /// Who has to look when the level or the gate changes: connections, threads, listeners.
+    watchers: Slab<Waker>,
+    listeners: usize,
+    next: u64,
+    /// The connections that a drain still waits for, and what they are at.
+    holders: BTreeMap<u64, Holder>,
+    drained: u64,
+    cut: Vec<Cut>,
+    transitions: Vec<Transition>,
+}
+
+/// A connection that a drain waits for.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The peer.
+    pub peer: SocketAddr,
+    /// The protocol that it speaks.
+    pub protocol: &'static str,
+    /// What it is at.
+    pub stage: lameduck_core::Stage,
+    /// The request that is being served: its method and target.
+    pub request: Option<String>,
+    /// Since when: that request, or the stage.
+    pub since: Instant,
+    /// What it waits for, and until when; nothing, where it waits for its handler.
+    pub due: Option<Due>,
+}
+
+/// A connection that was ended with something undone.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    /// The peer.
+    pub peer: SocketAddr,
+    /// The protocol that it spoke.
+    pub protocol: &'static str,
+    /// What it was at.
+    pub stage: lameduck_core::Stage,
+    /// The request that was lost: its method and target.
+    pub request: Option<String>,
+    /// How old that was.
+    pub age: Duration,
+    /// Why it was cut.
+    pub reason: CloseReason,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request.as_deref().unwrap_or("no request");
+        write!(
+            f,
+            "{} {} {}: {request}, {:.1?} old: {}",
+            self.peer, self.protocol, self.stage, self.age, self.reason
+        )
+    }
+}
+
+/// How a server stands.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Its stage.
+    pub stage: Stage,
+    /// How many connections are open.
+    pub open: u64,
+    /// How long until what is left is cut, in a drain.
+    pub time_left: Option<Duration>,
+    /// Those of the open connections that have heard of the drain, the one that is at it longest first.
+    pub holders: Vec<Holder>,
+    /// The moment of this picture, on the clock of the holders' instants.
+    pub now: Instant,
+}
+
+/// How a server ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How many requests got their whole response.
+    pub served: u64,
+    /// How many connections ended by themselves once the drain had begun.
+    pub drained: u64,
+    /// The connections that were cut.
+    pub cut: Vec<Cut>,
+    /// Each step from one stage to the next, with its time and its cause.
+    pub transitions: Vec<Transition>,
+}
+
+impl Report {
+    /// Whether the operator did not wait for the drain's end.
+    pub fn was_forced(&self) -> bool {
+        self.transitions.iter().any(|step| step.cause == lameduck_core::server::Cause::Forced)
+    }
+}
+
+/// The operator's hand on a server. Clones hold the same one.
+#[derive(Clone)]
+pub struct DrainHandle(pub(crate) Arc<Hub>);
+
+impl DrainHandle {
+    /// Ends the server in its own time. Again, it changes nothing.
+    pub fn begin(&self) {
+        self.0.change(Server::drain);
+    }
+
+    /// Ends the server now; what is left is cut.
+    pub fn force(&self) {
+        self.0.change(|server, now, _| server.force(now));
+    }
+
+    /// Whether a load balancer should send new work.
+    pub fn is_ready(&self) -> bool {
+        self.0.lock().server.is_ready()
+    }
+
+    /// How the server stands, and who holds it.
+    pub fn progress(&self) -> Progress {
+        let now = self.0.clock.now();
+        let state = self.0.lock();
+        let mut holders: Vec<Holder> = state.holders.values().cloned().collect();
+        holders.sort_by_key(|holder| holder.since);
+        let time_left = match state.server.stage() {
+            Stage::Draining { deadline } => Some(deadline.since(now)),
+            _ => None,
+        };
+        Progress { stage: state.server.stage(), open: state.server.open(), time_left, holders, now }
+    }
+
+    /// Waits, for as long as `patience`, until the server passes to another stage than `stage`; the stage
+    /// where it then stands. Blocks the thread.
+    pub fn wait_for_step(&self, stage: Stage, patience: Duration) -> Stage {
+        let state = self.0.lock();
+        let (state, _) = self
+            .0
+            .stepped
+            .wait_timeout_while(state, patience, |state| state.server.stage() == stage)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.server.stage()
+    }
+}
+
+impl fmt::Debug for DrainHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DrainHandle").field(&self.0.lock().server.stage()).finish()
+    }
+}
+
+/// A place among those who are woken when something changes. Dropping it gives it up.
+pub struct Watch {
+    hub: Arc<Hub>,
+    key: usize,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.hub.lock().watchers.try_remove(self.key);
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// A hub for `listeners` listeners, each of which is to say once that it is [shut](Self::shut).
+    pub fn new(config: Config, plan: Plan, listeners: usize) -> Arc<Self> {
+        let clock = Clock::start();
+        Arc::new(Self {
+            config: Arc::new(config),
+            clock,
+            plan,
+            board: Arc::new(Board::new(clock)),
+            served: AtomicU64::new(0),
+            state: Mutex::new(State {
+                server: Server::new(clock.now()),
+                watchers: Slab::new(),
+                listeners,
+                next: 0,
+                holders: BTreeMap::new(),
+                drained: 0,
+                cut: Vec::new(),
+                transitions: Vec::new(),
+            }),
+            stepped: Condvar::new(),
+        })
+    }
+
+    /// The operator's hand on this server.
+    pub fn handle(self: &Arc<Self>) -> DrainHandle {
+        DrainHandle(Arc::clone(self))
+    }
+
+    /// What handlers hear of the drain.
+    pub fn notice(&self) -> DrainNotice {
+        DrainNotice(Arc::clone(&self.board))
+    }
+
+    /// What every connection is to know; to be read at every step.
+    pub fn level(&self) -> Level {
+        self.board.level()
+    }
+
+    /// What is to be done with the listening sockets.
+    pub fn gate(&self) -> Gate {
+        self.lock().server.gate()
+    }
+
+    /// Whether all is over.
+    pub fn has_stopped(&self) -> bool {
+        self.lock().server.stage() == Stage::Stopped
+    }
+
+    /// When [`expire`](Self::expire) is to be called.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.lock().server.poll_timeout(&self.plan)
+    }
+
+    /// Lets the server's own time pass.
+    pub fn expire(&self) {
+        self.change(Server::handle_timeout);
+    }
+
+    /// Wakes `waker` whenever the level, the gate or the stage changes.
+    pub fn watch(self: &Arc<Self>, waker: Waker) -> Watch {
+        Watch { hub: Arc::clone(self), key: self.lock().watchers.insert(waker) }
+    }
+
+    /// One of the listeners has been emptied and closed.
+    pub fn shut(&self) {
+        self.change_with(|state, now, _| {
+            state.listeners = state.listeners.saturating_sub(1);
+            if state.listeners == 0 {
+                state.server.handle_shut(now);
+            }
+        });
+    }
+
+    /// How it all ended. Meant for after that.
+    pub fn report(&self) -> Report {
+        let state = self.lock();
+        Report {
+            served: self.served.load(Ordering::Relaxed),
+            drained: state.drained,
+            cut: state.cut.clone(),
+            transitions: state.transitions.clone(),
+        }
+    }
+
+    /// A connection was accepted: its number.
+    pub(crate) fn opened(&self) -> u64 {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.server.handle_opened(now);
+        state.next += 1;
+        state.next
+    }
+
+    /// A connection has ended.
+    pub(crate) fn closed(&self, number: u64, served: u64, cut: Option<Cut>) {
+        self.served.fetch_add(served, Ordering::Relaxed);
+        if let Some(cut) = &cut {
+            tracing::warn!(
+                peer = %cut.peer, protocol = cut.protocol, stage = %cut.stage,
+                request = cut.request.as_deref().unwrap_or("none"), age_ms = cut.age.as_millis() as u64,
+                "cut: {}", cut.reason
+            );
+        }
+        self.change_with(|state, now, _| {
+            state.holders.remove(&number);
+            match cut {
+                Some(cut) => state.cut.push(cut),
+                None if state.server.level() != Level::Serve => state.drained += 1,
+                None => {}
+            }
+            state.server.handle_closed(now);
+        });
+    }
+
+    /// A connection says what a drain waits for.
+    pub(crate) fn hold(&self, number: u64, holder: Holder) {
+        self.lock().holders.insert(number, holder);
+    }
+
+    fn change(&self, act: impl FnOnce(&mut Server, Instant, &Plan)) {
+        self.change_with(|state, now, plan| act(&mut state.server, now, plan));
+    }
+
+    /// Moves the server, and tells everyone whom that concerns.
+    fn change_with(&self, act: impl FnOnce(&mut State, Instant, &Plan)) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let before = (state.server.level(), state.server.gate(), state.server.stage());
+        act(&mut state, now, &self.plan);
+        let after = (state.server.level(), state.server.gate(), state.server.stage());
+        if before == after {
+            return;
+        }
+        while let Some(step) = state.server.poll_transition() {
+            tracing::info!(from = %step.from, to = %step.to, open = state.server.open(), "{}: {}", step.to, step.cause);
+            state.transitions.push(step);
+        }
+        self.board.set(after.0);
+        let watchers: Vec<Waker> = state.watchers.iter().map(|(_, waker)| waker.clone()).collect();
+        drop(state);
+        if before.0 != after.0 {
+            self.board.wake_all();
+        }
+        self.stepped.notify_all();
+        watchers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("stage", &self.lock().server.stage()).finish_non_exhaustive()
+    }
+}

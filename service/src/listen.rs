@@ -1,0 +1,148 @@
+//! Listening sockets, before and after a runtime owns them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+
+use lameduck_core::Config;
+use lameduck_core::server::Plan;
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
+
+use crate::hub::{DrainHandle, Hub};
+
+/// How many connections the kernel keeps until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// A server that is bound and does not accept yet. A shell's `serve` takes it from here.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    config: Config,
+    plan: Plan,
+}
+
+impl Server {
+    /// Binds to `address`; to each, where its name has several.
+    ///
+    /// # Errors
+    /// Those of the socket: the address is in use, say, or not this machine's.
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        Self { listeners: Vec::new(), config: Config::default(), plan: Plan::default() }.and_bind(address)
+    }
+
+    /// Binds to another address.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn and_bind(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        for address in address.to_socket_addrs()? {
+            self.listeners.push(listen(address)?);
+        }
+        Ok(self)
+    }
+
+    /// Sets what each connection may use.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets how long the stages of the end may last.
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// The addresses that it is bound to.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Gets ready to accept: the operator's hand on the server, and what a shell needs of it.
+    pub fn open(self) -> Opened {
+        let hub = Hub::new(self.config, self.plan, self.listeners.len());
+        Opened { hub, listeners: self.listeners }
+    }
+}
+
+/// A server that a shell is about to drive.
+#[derive(Debug)]
+pub struct Opened {
+    /// The centre of it.
+    pub hub: Arc<Hub>,
+    /// Its listening sockets, none of which blocks.
+    pub listeners: Vec<TcpListener>,
+}
+
+impl Opened {
+    /// The operator's hand on the server.
+    pub fn handle(&self) -> DrainHandle {
+        self.hub.handle()
+    }
+}
+
+/// What is accepted from the socket inherits that it does not delay small writes.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Makes the kernel ignore the SYNs that still come for `listener`, so that its queue can be emptied for
+/// good: no connection is made between the last accept and the close. A client that is ignored tries again
+/// a moment later and is refused, or reaches a successor.
+///
+/// Only for a socket that no other process accepts from.
+///
+/// # Errors
+/// Those of the socket. Without the filter, the queue can be emptied all the same.
+pub fn ignore_newcomers(listener: &impl std::os::fd::AsFd) -> io::Result<()> {
+    // Classic BPF over the TCP header: drop where, of SYN and ACK, SYN alone is set.
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    SockRef::from(listener).attach_filter(&[
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ])
+}
+
+/// What is to be done after an accept that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AcceptError {
+    /// The queue is empty.
+    Empty,
+    /// That one connection is lost; the next may be there.
+    Next,
+    /// This process or the machine has no descriptor or memory left: wait for a while.
+    BackOff,
+    /// The socket itself is broken.
+    Broken,
+}
+
+impl AcceptError {
+    /// Reads an error of `accept(2)`.
+    pub fn of(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::AGAIN) => Self::Empty,
+            Some(Errno::NOMEM | Errno::NFILE | Errno::MFILE | Errno::NOBUFS) => Self::BackOff,
+            Some(Errno::BADF | Errno::NOTSOCK | Errno::INVAL) => Self::Broken,
+            _ => Self::Next,
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! A connection and the handlers that it has called, driven by whoever owns the socket.
+
+use std::error::Error;
+use std::fmt::{self, Display};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response, header};
+use http_body::Body as HttpBody;
+use lameduck_core::server::Level;
+use lameduck_core::{
+    BodyLength, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Transmit,
+};
+use tower_service::Service;
+
+use crate::body::{Body, Channel};
+use crate::exchange::{self, Exchange, Outcome, Scene};
+use crate::head;
+use crate::hub::{Cut, Holder, Hub};
+use crate::scratch;
+use crate::transport::Transport;
+
+/// How many pieces go into one write.
+const PIECES: usize = 64;
+
+/// How often a session goes round before it lets others have their turn.
+const ROUNDS: usize = 32;
+
+/// The address of the peer: in the extensions of every request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// In the extensions of a request that may become a tunnel: a CONNECT, or one that offers an upgrade.
+///
+/// A handler that answers with 2xx or 101 takes [`incoming`](Self::incoming) for what the peer sends; the
+/// body of its response is what is sent to the peer.
+#[derive(Clone, Debug)]
+pub struct Tunnel(Arc<Mutex<Option<Body>>>);
+
+impl Tunnel {
+    /// The bytes that the peer sends through the tunnel; `None` when they have been taken before.
+    pub fn incoming(&self) -> Option<Body> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// One connection, from its accept to its end. It is over when [`poll`](Self::poll) is ready; dropping it
+/// before cuts it.
+pub struct Session<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    connection: Connection,
+    service: S,
+    exchanges: Vec<Pin<Box<Exchange<S, B>>>>,
+    hub: Arc<Hub>,
+    peer: SocketAddr,
+    number: u64,
+    told: Level,
+    /// Responses that have been given, and of those the ones that have been sent.
+    answered: u64,
+    served: u64,
+    noted: Option<(Stage, Option<StreamId>)>,
+    ended: Option<CloseReason>,
+}
+
+impl<S, B> Session<S, B>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Display,
+    B: HttpBody,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// A session for a connection that has just been accepted.
+    pub fn new(hub: Arc<Hub>, service: S, peer: SocketAddr) -> Self {
+        let number = hub.opened();
+        Self {
+            connection: Connection::new(Arc::clone(&hub.config), hub.clock.now()),
+            service,
+            exchanges: Vec::new(),
+            hub,
+            peer,
+            number,
+            told: Level::Serve,
+            answered: 0,
+            served: 0,
+            noted: None,
+            ended: None,
+        }
+    }
+
+    /// Goes as far as it can; ready when the connection is over and `io` is to be dropped.
+    ///
+    /// To be called when `cx` was woken, when `io` has become ready, when [`next_timeout`](Self::next_timeout)
+    /// has come, and when the hub has woken those who watch it.
+    pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> Poll<()> {
+        for _ in 0..ROUNDS {
+            self.obey(io);
+            let read = self.read(cx, io);
+            self.attend(cx);
+            let wrote = self.write(cx, io);
+            if self.ended.is_none() && (read || wrote) {
+                continue;
+            }
+            self.note_holder();
+            return self.conclude(io);
+        }
+        cx.waker().wake_by_ref();
+        self.conclude(io)
+    }
+
+    /// When [`poll`](Self::poll) is to be called, if nothing else happens before.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.connection.poll_timeout()
+    }
+
+    fn conclude(&mut self, io: &mut impl Transport) -> Poll<()> {
+        match self.ended {
+            None => Poll::Pending,
+            Some(reason) => {
+                if reason.resets() {
+                    io.reset_on_close();
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Reads the level and the clock. What had arrived before either changes anything is read first.
+    fn obey(&mut self, io: &mut impl Transport) {
+        let now = self.hub.clock.now();
+        let level = self.hub.level();
+        let is_due = self.connection.poll_timeout().is_some_and(|due| due <= now);
+        if !is_due && level == self.told {
+            return;
+        }
+        self.read_to_the_end(io, now);
+        if level != self.told {
+            self.told = level;
+            match level {
+                Level::Serve => {}
+                Level::Drain(deadline) => self.connection.drain(now, deadline),
+                Level::Abort => self.connection.abort(now),
+            }
+        }
+        self.connection.handle_timeout(now);
+    }
+
+    fn read_to_the_end(&mut self, io: &mut impl Transport, now: Instant) {
+        let mut more = true;
+        while more && self.connection.wants_read() {
+            more = scratch::with(|buffer| self.take(now, io.read_now(buffer), buffer));
+        }
+    }
+
+    /// Reads what is there; whether anything was.
+    fn read(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> bool {
+        let mut any = false;
+        let now = self.hub.clock.now();
+        while self.connection.wants_read() {
+            let more = scratch::with(|buffer| match io.poll_read(cx, buffer) {
+                Poll::Pending => false,
+                Poll::Ready(result) => {
+                    any = true;
+                    self.take(now, result, buffer)
+                }
+            });
+            if !more {
+                break;
+            }
+        }
+        any
+    }
+
+    /// Hands the result of a read to the connection; whether there may be more to read.
+    fn take(&mut self, now: Instant, result: io::Result<usize>, buffer: &[u8]) -> bool {
+        match result {
+            Ok(0) => {
+                self.connection.handle_eof(now);
+                false
+            }
+            Ok(count) => {
+                if let Some(date) = crate::clock::date(now) {
+                    self.connection.set_date(date);
+                }
+                self.connection.handle_bytes(now, buffer.get(..count).unwrap_or(buffer));
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(_) => {
+                self.connection.handle_gone(now);
+                false
+            }
+        }
+    }
+
+    /// Passes on what happened, and lets the handlers work.
+    fn attend(&mut self, cx: &mut Context<'_>) {
+        self.take_events(cx);
+        let mut at = 0;
+        while let Some(exchange) = self.exchanges.get_mut(at) {
+            let now = self.hub.clock.now();
+            let Self { connection, service, .. } = self;
+            let mut scene = Scene { connection, service, now };
+            let outcome = exchange.as_mut().step(cx, &mut scene);
+            self.answered += u64::from(outcome == Outcome::Answered);
+            if exchange.is_over() {
+                drop(self.exchanges.swap_remove(at));
+            } else {
+                at += 1;
+            }
+            self.take_events(cx);
+        }
+        if self.exchanges.is_empty() {
+            // An idle connection owns no memory.
+            self.exchanges = Vec::new();
+        }
+    }
+
+    fn take_events(&mut self, cx: &mut Context<'_>) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Request { id, head, body } => self.call(id, head, body),
+                Event::Data { id, data } => match self.exchange(id).and_then(|one| one.incoming.clone()) {
+                    Some(channel) => channel.push(data, cx.waker()),
+                    // Nobody reads it; where the stream is gone too, there is nothing to make room in.
+                    None => drop(self.connection.release(self.hub.clock.now(), id, data.len())),
+                },
+                Event::End { id, trailers } => {
+                    let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
+                    if let Some(exchange) = self.exchange(id) {
+                        exchange.as_mut().finish_incoming(trailers);
+                    }
+                }
+                Event::Cancelled { id, reason } => {
+                    if let Some(at) = self.exchanges.iter().position(|exchange| exchange.id == id) {
+                        self.exchanges.swap_remove(at).cancel(reason);
+                    }
+                }
+                Event::Closed(reason) => self.ended = Some(reason),
+            }
+        }
+    }
+
+    fn exchange(&mut self, id: StreamId) -> Option<&mut Pin<Box<Exchange<S, B>>>> {
+        self.exchanges.iter_mut().find(|exchange| exchange.id == id)
+    }
+
+    /// Makes a request of a head, for its handler to be called with.
+    fn call(&mut self, id: StreamId, head: RequestHead, length: BodyLength) {
+        let now = self.hub.clock.now();
+        let incoming = (length != BodyLength::Empty).then(|| Channel::new(length));
+        let body = incoming.as_ref().map_or_else(Body::empty, |channel| Body::new(Arc::clone(channel)));
+        let Some(mut request) = head::request(&head, body) else {
+            // Well-formed for HTTP, but not for the types that handlers know.
+            let _ = exchange::answer_briefly(&mut self.connection, now, id, 400);
+            return;
+        };
+        let tunnel = may_become_tunnel(&request).then(Channel::tunnel);
+        let extensions = request.extensions_mut();
+        extensions.insert(self.hub.notice());
+        extensions.insert(Peer(self.peer));
+        if let Some(channel) = &tunnel {
+            extensions.insert(Tunnel(Arc::new(Mutex::new(Some(Body::new(Arc::clone(channel)))))));
+        }
+        self.exchanges.push(Box::pin(Exchange::new(id, head, now, incoming, tunnel, request)));
+    }
+
+    /// Sends what there is to send; whether anything was.
+    fn write(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> bool {
+        let mut any = false;
+        loop {
+            let now = self.hub.clock.now();
+            match send_some(&mut self.connection, now, cx, io) {
+                None => {
+                    self.served = self.answered;
+                    self.take_events(cx);
+                    return any;
+                }
+                Some(Poll::Pending) => return any,
+                Some(Poll::Ready(Ok(count))) => self.connection.transmitted(now, count),
+                Some(Poll::Ready(Err(error))) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(Poll::Ready(Err(_))) => {
+                    self.connection.handle_gone(now);
+                    self.take_events(cx);
+                    return any;
+                }
+            }
+            any = true;
+        }
+    }
+
+    /// In a drain, says what this connection is at, when that has changed.
+    fn note_holder(&mut self) {
+        if self.told == Level::Serve || self.ended.is_some() {
+            return;
+        }
+        let status = self.connection.status();
+        let note = Some((status.stage, status.stream));
+        if note != self.noted {
+            self.noted = note;
+            let (request, since) = self.work();
+            let holder = Holder {
+                peer: self.peer,
+                protocol: status.protocol,
+                stage: status.stage,
+                request,
+                since,
+                due: status.due,
+            };
+            self.hub.hold(self.number, holder);
+        }
+    }
+}
+
+impl<S, B> Session<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    /// The request that is being served, and since when.
+    fn work(&self) -> (Option<String>, Instant) {
+        match self.exchanges.first() {
+            Some(exchange) => {
+                let name = format!("{} {}", exchange.head.method(), exchange.head.target());
+                (Some(name), exchange.since)
+            }
+            None => (None, self.hub.clock.now()),
+        }
+    }
+}
+
+/// Does what the connection says is to be done with the socket; `None`, where that is nothing.
+fn send_some(
+    connection: &mut Connection,
+    now: Instant,
+    cx: &mut Context<'_>,
+    io: &mut impl Transport,
+) -> Option<Poll<io::Result<usize>>> {
+    Some(match connection.poll_transmit(now)? {
+        Transmit::Fin => Poll::Ready(io.shut_down().map(|()| 0)),
+        Transmit::Bytes(pieces) => {
+            let mut gathered = [IoSlice::new(&[]); PIECES];
+            let mut count = 0;
+            for (slot, piece) in gathered.iter_mut().zip(pieces) {
+                *slot = IoSlice::new(piece);
+                count += 1;
+            }
+            io.poll_write(cx, &gathered[..count])
+        }
+    })
+}
+
+fn may_become_tunnel(request: &Request<Body>) -> bool {
+    request.method() == http::Method::CONNECT || request.headers().contains_key(header::UPGRADE)
+}
+
+impl<S, B> Drop for Session<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    fn drop(&mut self) {
+        let ended = self.ended;
+        let status = self.connection.status();
+        let (request, since) = self.work();
+        let reason = ended.unwrap_or(CloseReason::CutByForce);
+        let cut = reason.is_cut().then(|| Cut {
+            peer: self.peer,
+            protocol: status.protocol,
+            stage: status.stage,
+            request,
+            age: self.hub.clock.now().since(since),
+            reason,
+        });
+        match reason {
+            CloseReason::Refused(_) | CloseReason::UpgradeRefused | CloseReason::HandlerReset => {
+                tracing::info!(peer = %self.peer, "connection ended: {reason}");
+            }
+            _ => tracing::debug!(peer = %self.peer, "connection ended: {reason}"),
+        }
+        self.hub.closed(self.number, self.served, cut);
+    }
+}
+
+impl<S, B> fmt::Debug for Session<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("peer", &self.peer)
+            .field("status", &self.connection.status())
+            .finish()
+    }
+}
