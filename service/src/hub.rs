@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,7 @@ struct State {
     server: Server,
     /// Who has to look when the level or the gate changes: connections, threads, listeners.
     watchers: Slab<Waker>,
+    /// Listening sockets that are open.
     listeners: usize,
     next: u64,
     /// The connections that a drain still waits for, and what they are at.
@@ -39,6 +41,8 @@ struct State {
     drained: u64,
     cut: Vec<Cut>,
     transitions: Vec<Transition>,
+    /// When the log last said that accepting fails for want of something.
+    shortage: Option<Instant>,
 }
 
 /// A connection that a drain waits for.
@@ -191,9 +195,30 @@ impl fmt::Debug for Watch {
     }
 }
 
+/// A listening socket that is open. To be dropped after the socket.
+pub struct Listening(Arc<Hub>);
+
+impl Clone for Listening {
+    fn clone(&self) -> Self {
+        self.0.listening()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.change_with(|state, _, _| state.listeners = state.listeners.saturating_sub(1));
+    }
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listening").finish_non_exhaustive()
+    }
+}
+
 impl Hub {
-    /// A hub for `listeners` listeners, each of which is to say once that it is [shut](Self::shut).
-    pub fn new(config: Config, plan: Plan, listeners: usize) -> Arc<Self> {
+    /// A hub of a server that serves.
+    pub fn new(config: Config, plan: Plan) -> Arc<Self> {
         let clock = Clock::start();
         Arc::new(Self {
             config: Arc::new(config),
@@ -204,12 +229,13 @@ impl Hub {
             state: Mutex::new(State {
                 server: Server::new(clock.now()),
                 watchers: Slab::new(),
-                listeners,
+                listeners: 0,
                 next: 0,
                 holders: BTreeMap::new(),
                 drained: 0,
                 cut: Vec::new(),
                 transitions: Vec::new(),
+                shortage: None,
             }),
             stepped: Condvar::new(),
         })
@@ -255,14 +281,25 @@ impl Hub {
         Watch { hub: Arc::clone(self), key: self.lock().watchers.insert(waker) }
     }
 
-    /// One of the listeners has been emptied and closed.
-    pub fn shut(&self) {
-        self.change_with(|state, now, _| {
-            state.listeners = state.listeners.saturating_sub(1);
-            if state.listeners == 0 {
-                state.server.handle_shut(now);
-            }
-        });
+    /// Counts one more listening socket, until what is returned is dropped.
+    pub fn listening(self: &Arc<Self>) -> Listening {
+        self.lock().listeners += 1;
+        Listening(Arc::clone(self))
+    }
+
+    /// Accepting failed for want of descriptors or memory: a line in the log, every ten seconds at most.
+    pub fn note_shortage(&self, error: &io::Error) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        if state.shortage.is_none_or(|last| now.since(last) >= Duration::from_secs(10)) {
+            state.shortage = Some(now);
+            let open = state.server.open();
+            tracing::error!(
+                open,
+                "cannot accept: {error}; new connections wait in the kernel's queue. Raise the limit of open \
+                 files, or serve fewer connections"
+            );
+        }
     }
 
     /// How it all ended. Meant for after that.
@@ -321,6 +358,9 @@ impl Hub {
         let mut state = self.lock();
         let before = (state.server.level(), state.server.gate(), state.server.stage());
         act(&mut state, now, &self.plan);
+        if state.listeners == 0 {
+            state.server.handle_shut(now);
+        }
         let after = (state.server.level(), state.server.gate(), state.server.stage());
         if before == after {
             return;

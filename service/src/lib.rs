@@ -21,8 +21,8 @@ mod transport;
 
 pub use body::{Body, BodyError};
 pub use clock::Clock;
-pub use hub::{Cut, DrainHandle, Holder, Hub, Progress, Report, Watch};
-pub use listen::{Opened, Server};
+pub use hub::{Cut, DrainHandle, Holder, Hub, Listening, Progress, Report, Watch};
+pub use listen::{Listener, Opened, Server};
 pub use notice::{DrainNotice, Started};
 pub use session::{Peer, Session, Tunnel};
 pub use transport::Transport;

@@ -9,7 +9,7 @@ use lameduck_core::server::Plan;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
-use crate::hub::{DrainHandle, Hub};
+use crate::hub::{DrainHandle, Hub, Listening};
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -59,10 +59,12 @@ impl Server {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Gets ready to accept: the operator's hand on the server, and what a shell needs of it.
+    /// Gets ready to accept: from here on there is a hand to drain it with.
     pub fn open(self) -> Opened {
-        let hub = Hub::new(self.config, self.plan, self.listeners.len());
-        Opened { hub, listeners: self.listeners }
+        let hub = Hub::new(self.config, self.plan);
+        let listen = |socket| Listener { socket, listening: hub.listening() };
+        let listeners = self.listeners.into_iter().map(listen).collect();
+        Opened { hub, listeners }
     }
 }
 
@@ -71,14 +73,36 @@ impl Server {
 pub struct Opened {
     /// The centre of it.
     pub hub: Arc<Hub>,
-    /// Its listening sockets, none of which blocks.
-    pub listeners: Vec<TcpListener>,
+    /// Its listening sockets.
+    pub listeners: Vec<Listener>,
 }
 
 impl Opened {
     /// The operator's hand on the server.
     pub fn handle(&self) -> DrainHandle {
         self.hub.handle()
+    }
+}
+
+/// A listening socket that does not block. The drain waits until every one is closed.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    listening: Listening,
+}
+
+impl Listener {
+    /// Another descriptor of the same socket, for another thread.
+    ///
+    /// # Errors
+    /// Those of `dup(2)`.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { socket: self.socket.try_clone()?, listening: self.listening.clone() })
+    }
+
+    /// The socket, for a runtime to own; and what is to be dropped after it.
+    pub fn into_parts(self) -> (TcpListener, Listening) {
+        (self.socket, self.listening)
     }
 }
 

@@ -1,0 +1,256 @@
+//! The event loop of one thread.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use http::{Request, Response};
+use lameduck_core::Instant;
+use lameduck_core::server::Gate;
+use lameduck_service::listen::{AcceptError, ignore_newcomers};
+use lameduck_service::{Body, Hub, Listener, Listening, Session, Watch};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use tower_service::Service;
+
+use crate::socket::Socket;
+use crate::timers::Timers;
+use crate::wake::{Knock, Mailbox};
+
+/// How many events are taken from the kernel at once.
+const EVENTS: usize = 1024;
+
+/// How long to wait for descriptors or memory to come free.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// The token of the mailbox. Listeners have those below it, connections their key.
+const MAILBOX: Token = Token(usize::MAX);
+
+/// The token of the listener at this index.
+fn listener_token(index: usize) -> Token {
+    Token(MAILBOX.0 - 1 - index)
+}
+
+pub(crate) struct Worker<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    hub: Arc<Hub>,
+    service: S,
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    doors: Vec<Door>,
+    connections: Slab<Box<Connection<S, B>>>,
+    timers: Timers,
+    _watch: Watch,
+}
+
+/// A listening socket of this thread.
+struct Door {
+    socket: TcpListener,
+    /// Until when accepting rests, for want of descriptors or memory.
+    rests_until: Option<Instant>,
+    _listening: Listening,
+}
+
+struct Connection<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    session: Session<S, B>,
+    socket: Socket,
+    knock: Arc<Knock>,
+    waker: Waker,
+    armed: Option<Instant>,
+}
+
+impl<S, B> Worker<S, B>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone,
+    S::Error: Display,
+    B: http_body::Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    pub(crate) fn new(hub: &Arc<Hub>, listeners: Vec<Listener>, service: S) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mailbox = Mailbox::new(poll.registry(), MAILBOX)?;
+        let mut doors = Vec::with_capacity(listeners.len());
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let (socket, listening) = listener.into_parts();
+            let mut socket = TcpListener::from_std(socket);
+            poll.registry().register(&mut socket, listener_token(index), Interest::READABLE)?;
+            doors.push(Door { socket, rests_until: None, _listening: listening });
+        }
+        Ok(Self {
+            hub: Arc::clone(hub),
+            service,
+            poll,
+            _watch: hub.watch(Waker::from(Arc::clone(&mailbox))),
+            mailbox,
+            doors,
+            connections: Slab::new(),
+            timers: Timers::default(),
+        })
+    }
+
+    /// Runs until the server has stopped.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            if self.mailbox.take_changed() && self.follow_hub() {
+                return Ok(());
+            }
+            self.wait(&mut events)?;
+            for event in &events {
+                match event.token() {
+                    MAILBOX => {}
+                    Token(key) => match self.connections.get_mut(key) {
+                        Some(connection) => {
+                            connection.socket.note(event);
+                            self.drive(key);
+                        }
+                        None => self.accept(MAILBOX.0 - 1 - key),
+                    },
+                }
+            }
+            for key in self.mailbox.take_woken() {
+                self.drive(key);
+            }
+            self.expire();
+        }
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let now = self.hub.clock.now();
+        let rests = self.doors.iter().filter_map(|door| door.rests_until);
+        let next = rests.chain(self.timers.next()).chain(self.hub.next_timeout()).min();
+        let timeout = match self.mailbox.may_wait() {
+            true => next.map(|at| at.since(now)),
+            false => Some(Duration::ZERO),
+        };
+        let result = self.poll.poll(events, timeout);
+        self.mailbox.stop_waiting();
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Does what the hub's change asks for; whether the server has stopped.
+    fn follow_hub(&mut self) -> bool {
+        if self.hub.has_stopped() {
+            return true;
+        }
+        if self.hub.gate() != Gate::Open {
+            self.close_doors();
+        }
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.drive(key));
+        false
+    }
+
+    /// Accepts what the kernel's queue holds, until it would block; then closes.
+    fn close_doors(&mut self) {
+        for index in (0..self.doors.len()).rev() {
+            if self.hub.gate() == Gate::Emptying {
+                let door = &mut self.doors[index];
+                if let Err(error) = ignore_newcomers(&door.socket) {
+                    tracing::debug!("the kernel goes on queueing connections meanwhile: {error}");
+                }
+                self.accept(index);
+            }
+            // One that is short of descriptors has not been emptied: it is tried again after its rest.
+            if self.doors[index].rests_until.is_none() || self.hub.gate() == Gate::Shut {
+                self.doors.swap_remove(index);
+            }
+        }
+    }
+
+    fn accept(&mut self, index: usize) {
+        while let Some(door) = self.doors.get_mut(index) {
+            match door.socket.accept() {
+                Ok((stream, peer)) => {
+                    door.rests_until = None;
+                    self.attend(stream, peer);
+                }
+                Err(error) => match AcceptError::of(&error) {
+                    AcceptError::Next => {}
+                    AcceptError::Empty => {
+                        door.rests_until = None;
+                        return;
+                    }
+                    AcceptError::BackOff => {
+                        self.hub.note_shortage(&error);
+                        door.rests_until = Some(self.hub.clock.now() + BACK_OFF);
+                        return;
+                    }
+                    AcceptError::Broken => {
+                        tracing::error!("a listening socket is broken, and accepts no more: {error}");
+                        door.rests_until = None;
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn attend(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let entry = self.connections.vacant_entry();
+        let key = entry.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, Token(key), interest) {
+            tracing::error!(%peer, "a connection could not be registered and is dropped: {error}");
+            return;
+        }
+        let knock = self.mailbox.waker(key);
+        entry.insert(Box::new(Connection {
+            session: Session::new(Arc::clone(&self.hub), self.service.clone(), peer),
+            socket: Socket::new(stream),
+            waker: knock.waker(),
+            knock,
+            armed: None,
+        }));
+        self.drive(key);
+    }
+
+    /// Lets one connection go as far as it can.
+    fn drive(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Connection { session, socket, knock, waker, armed } = &mut **connection;
+        knock.answered();
+        if session.poll(&mut Context::from_waker(waker), socket).is_ready() {
+            drop(self.connections.remove(key));
+        } else if let Some(next) = session.next_timeout() {
+            self.timers.arm(armed, next, key);
+        }
+    }
+
+    /// Ends the waits whose time has come.
+    fn expire(&mut self) {
+        let now = self.hub.clock.now();
+        if self.hub.next_timeout().is_some_and(|at| at <= now) {
+            self.hub.expire();
+        }
+        while let Some((at, key)) = self.timers.take_due(now) {
+            if let Some(connection) = self.connections.get_mut(key)
+                && connection.armed == Some(at)
+            {
+                connection.armed = None;
+                self.drive(key);
+            }
+        }
+        for index in (0..self.doors.len()).rev() {
+            if self.doors[index].rests_until.is_some_and(|until| until <= now) {
+                self.accept(index);
+                if self.hub.gate() != Gate::Open {
+                    self.close_doors();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Accepting, until the drain has emptied the kernel's queue.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use lameduck_core::server::Gate;
+use lameduck_service::listen::{AcceptError, ignore_newcomers};
+use lameduck_service::{Body, Hub, Listening, Session};
+use tokio::net::{TcpListener, TcpStream};
+use tower_service::Service;
+
+use crate::connection::Connection;
+use crate::socket::Socket;
+use crate::wake::Changes;
+
+/// How long to wait for descriptors or memory to come free.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Accepts from `listener` for as long as the gate is open, then empties its queue and closes it.
+pub(crate) async fn run<S, B>(listener: TcpListener, listening: Listening, hub: Arc<Hub>, service: S)
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Display,
+    B: http_body::Body + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let changes = Changes::of(&hub);
+    let centre = Arc::clone(&hub);
+    let attend = move |stream: TcpStream, peer: SocketAddr| {
+        let session = Session::new(Arc::clone(&centre), service.clone(), peer);
+        tokio::spawn(Connection::new(session, Socket(stream), Arc::clone(&centre)));
+    };
+    while hub.gate() == Gate::Open {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => attend(stream, peer),
+                Err(error) if !recovers(&hub, &error).await => break,
+                Err(_) => {}
+            },
+            () = changes.next() => {}
+        }
+    }
+    if hub.gate() != Gate::Shut
+        && let Err(error) = empty(listener, &hub, attend).await
+    {
+        tracing::error!("the last connections in the kernel's queue are lost: {error}");
+    }
+    drop(listening);
+}
+
+/// Accepts what the kernel's queue holds, until it would block; then closes the socket.
+async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, SocketAddr)) -> io::Result<()> {
+    if let Err(error) = ignore_newcomers(&listener) {
+        tracing::debug!("the kernel goes on queueing connections while the queue is emptied: {error}");
+    }
+    // The runtime knows of its readiness alone; the socket knows of its queue.
+    let listener = listener.into_std()?;
+    while hub.gate() != Gate::Shut {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true)?;
+                attend(TcpStream::from_std(stream)?, peer);
+            }
+            Err(error) if AcceptError::of(&error) == AcceptError::Empty => break,
+            Err(error) if !recovers(hub, &error).await => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether to go on accepting after `error`; waits, where only time helps.
+async fn recovers(hub: &Hub, error: &io::Error) -> bool {
+    match AcceptError::of(error) {
+        AcceptError::Empty | AcceptError::Next => true,
+        AcceptError::BackOff => {
+            hub.note_shortage(error);
+            tokio::time::sleep(BACK_OFF).await;
+            true
+        }
+        AcceptError::Broken => {
+            tracing::error!("a listening socket is broken, and accepts no more: {error}");
+            false
+        }
+    }
+}
