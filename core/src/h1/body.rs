@@ -96,10 +96,14 @@ pub(crate) struct Chunked {
     trailers: Vec<u8>,
 }
 
+/// The digits of the largest `chunk-size` that can be counted.
+const MAX_DIGITS: u8 = 16;
+
 /// The place within the chunked coding (RFC 9112 section 7.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum At {
-    /// In `chunk-size`, of which so many digits have been read.
+    /// In `chunk-size`, of which so many digits have been read; leading zeros count, so that the line has a
+    /// bound.
     Size {
         size: u64,
         digits: u8,
@@ -162,8 +166,8 @@ impl Chunked {
     /// Reads one byte of what stands around the data.
     fn step(&mut self, byte: u8, limits: &Limits) -> Result<Option<End>, PeerError> {
         self.at = match (self.at, byte) {
-            (At::Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
-                At::Size { size: next_size(size, byte)?, digits: digits.saturating_add(1) }
+            (At::Size { size, digits: digits @ ..MAX_DIGITS }, byte) if byte.is_ascii_hexdigit() => {
+                At::Size { size: next_size(size, byte)?, digits: digits + 1 }
             }
             (At::Size { digits: 0, .. }, _) => return Err(PeerError::BadChunkSize),
             (At::Size { size, .. } | At::Blank { size } | At::Extension { size }, b'\r') => {
@@ -252,10 +256,12 @@ fn parse_trailers(text: &[u8], limits: &Limits) -> Result<Option<Trailers>, Peer
     Ok((!kept.is_empty()).then(|| Trailers(Fields::new(text, fields))))
 }
 
-/// Fields that frame, route or authenticate a message cannot come after it (RFC 9110 section 6.5.1).
-fn may_trail(name: &str) -> bool {
-    const BARRED: [&str; 12] = [
+/// Fields that are needed before the content cannot come after it: those that frame, route, authenticate or
+/// modify a message, or say what its content is (RFC 9110 section 6.5.1), and those of the connection.
+pub(crate) fn may_trail(name: &str) -> bool {
+    const BARRED: [&str; 26] = [
         "authorization",
+        "cache-control",
         "connection",
         "content-encoding",
         "content-length",
@@ -264,9 +270,22 @@ fn may_trail(name: &str) -> bool {
         "cookie",
         "expect",
         "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "keep-alive",
+        "max-forwards",
+        "pragma",
+        "proxy-authorization",
+        "proxy-connection",
+        "range",
+        "set-cookie",
         "te",
         "trailer",
         "transfer-encoding",
+        "upgrade",
     ];
     !BARRED.iter().any(|barred| name.eq_ignore_ascii_case(barred))
 }

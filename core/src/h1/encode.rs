@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::error::ApiMisuse;
+use crate::h1::body::may_trail;
 use crate::h1::framing::list;
 use crate::h1::head::{Kind, is_token_byte};
 use crate::head::{Date, Field, ResponseLength, Version};
@@ -45,7 +46,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// Queues what ends the body. Trailers are left out where the framing has no place for them.
+    /// Queues what ends the body. Trailers are left out where the framing has no place for them, and where
+    /// they would come too late.
     pub(crate) fn finish<'a>(
         &mut self,
         out: &mut Outbox,
@@ -57,7 +59,7 @@ impl Encoder {
             Self::Chunked => out.gather(|text| {
                 let start = text.len();
                 text.extend_from_slice(b"0\r\n");
-                for field in trailers {
+                for field in trailers.into_iter().filter(|field| may_trail(field.name)) {
                     write_field(text, field).inspect_err(|_| text.truncate(start))?;
                 }
                 text.extend_from_slice(b"\r\n");
@@ -111,8 +113,10 @@ pub(crate) fn write_handlers_part<'a>(
                 }
             }
             14 if is("content-length") => {
-                let digits = core::str::from_utf8(field.value).map_err(|_| ApiMisuse::BadField)?;
-                heard.declared = Some(digits.parse().map_err(|_| ApiMisuse::BadField)?);
+                let declared = read_length(field.value)?;
+                if heard.declared.replace(declared).is_some_and(|before| before != declared) {
+                    return Err(ApiMisuse::BadField);
+                }
             }
             16 if is("proxy-connection") => {}
             17 if is("transfer-encoding") => {}
@@ -120,6 +124,13 @@ pub(crate) fn write_handlers_part<'a>(
         }
     }
     Ok(heard)
+}
+
+/// RFC 9110 section 8.6: decimal digits and nothing else.
+fn read_length(value: &[u8]) -> Result<u64, ApiMisuse> {
+    let digits =
+        core::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse().ok()).ok_or(ApiMisuse::BadField)
 }
 
 /// How the body is framed (RFC 9112 section 6.3), and whether that alone ends the connection.
@@ -214,18 +225,25 @@ pub(crate) fn write_refusal(text: &mut Vec<u8>, status: u16, date: Option<Date>)
     text.extend_from_slice(b"\r\n");
 }
 
-/// An interim response (RFC 9110 section 15.2).
+/// An interim response (RFC 9110 section 15.2). It is not framed (RFC 9112 section 6.1, RFC 9110 section 8.6)
+/// and does not speak for the transport.
 pub(crate) fn write_interim<'a>(
     text: &mut Vec<u8>,
     status: u16,
     fields: impl IntoIterator<Item = Field<'a>>,
 ) -> Result<(), ApiMisuse> {
     write_status_line(text, status);
-    for field in fields {
+    for field in fields.into_iter().filter(|field| !is_connections_own(field.name)) {
         write_field(text, field)?;
     }
     text.extend_from_slice(b"\r\n");
     Ok(())
+}
+
+fn is_connections_own(name: &str) -> bool {
+    const OWN: [&str; 6] =
+        ["connection", "content-length", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+    OWN.iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 fn write_status_line(text: &mut Vec<u8>, status: u16) {

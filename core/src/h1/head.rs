@@ -47,11 +47,14 @@ impl Scanner {
         Ok(None)
     }
 
+    /// The limit that is reached first is the one that counts, whether or not more is here already.
     fn check_length(&self, length: usize, limits: &Limits) -> Result<(), PeerError> {
-        if self.line == 0 && length > usize::from(limits.target) + BESIDE_TARGET {
+        let request_line = usize::from(limits.target) + BESIDE_TARGET;
+        let head = usize::from(limits.head);
+        if self.line == 0 && request_line < head && length > request_line {
             return Err(PeerError::TargetTooLong);
         }
-        if length > usize::from(limits.head) {
+        if length > head {
             return Err(PeerError::HeadTooLarge);
         }
         Ok(())
@@ -121,18 +124,23 @@ fn fault(error: httparse::Error, text: &[u8]) -> PeerError {
         httparse::Error::TooManyHeaders => PeerError::TooManyFields,
         httparse::Error::HeaderName | httparse::Error::HeaderValue => PeerError::BadField,
         httparse::Error::Version if names_other_version(text) => PeerError::UnsupportedVersion,
-        httparse::Error::NewLine => PeerError::BareLineBreak,
+        httparse::Error::NewLine if has_bare_return(text) => PeerError::BareLineBreak,
         _ => PeerError::BadRequestLine,
     }
 }
 
-/// Whether the request line ends like one, `SP HTTP/ DIGIT . DIGIT`, of a version that is not ours.
+fn has_bare_return(text: &[u8]) -> bool {
+    text.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
+}
+
+/// Whether the request line is one, of three parts that end with `HTTP/ DIGIT . DIGIT`, in a version that is
+/// not ours.
 fn names_other_version(text: &[u8]) -> bool {
     let line = memchr::memchr(b'\r', text).and_then(|end| text.get(..end)).unwrap_or(text);
-    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or(line);
-    match version {
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] => {
-            major.is_ascii_digit() && minor.is_ascii_digit()
+    let mut parts = line.rsplit(|byte| *byte == b' ');
+    match parts.next() {
+        Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]) => {
+            major.is_ascii_digit() && minor.is_ascii_digit() && parts.count() == 2
         }
         _ => false,
     }

@@ -95,6 +95,9 @@ impl Http1 {
         if serving && config.half_close == HalfClose::Cancel {
             return self.handle_gone();
         }
+        if let Phase::Tunnel { .. } = self.life.phase() {
+            self.intake.end_tunnel();
+        }
         self.closing(Lifecycle::peer_finished);
         self.advance(now, config);
     }
@@ -604,11 +607,15 @@ impl Http1 {
     }
 
     fn cancel(&mut self, id: StreamId) {
-        self.intake.abandon();
         let reason = match self.life.phase() {
             Phase::Flushing { reason } | Phase::Lingering { reason, .. } | Phase::Closed { reason } => reason,
             _ => return,
         };
+        if reason == CloseReason::TunnelEnded {
+            // Both halves are at their ends: nothing is given up, and what came is still to be reported.
+            return;
+        }
+        self.intake.abandon();
         let reason = match reason {
             CloseReason::Refused(error) => CancelReason::Refused(error),
             other => CancelReason::Closed(other),

@@ -1,5 +1,7 @@
 //! The request target and the host (RFC 9112 section 3.2).
 
+use core::net::Ipv6Addr;
+
 use crate::error::PeerError;
 
 /// Checks that the target is in a form that its method may have.
@@ -50,38 +52,42 @@ fn is_port(port: &[u8]) -> bool {
     port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
 }
 
+/// RFC 3986 section 3.2.2. A zone (RFC 6874) means something to the client alone, which leaves it out.
 fn is_host(host: &[u8]) -> bool {
     match host {
         [] => false,
+        [b'[', b'v' | b'V', literal @ .., b']'] => is_future_address(literal),
         [b'[', literal @ .., b']'] => {
-            !literal.is_empty()
-                && literal.iter().all(|byte| {
-                    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'-' | b'_' | b'~')
-                })
+            core::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
         }
-        name => name.iter().all(|byte| is_reg_name_byte(*byte)),
+        name => is_reg_name(name),
     }
 }
 
-/// RFC 3986 section 3.2.2.
+/// `1*HEXDIG "." 1*( unreserved / sub-delims / ":" )`
+fn is_future_address(literal: &[u8]) -> bool {
+    let Some(dot) = memchr::memchr(b'.', literal) else { return false };
+    let (version, address) = (&literal[..dot], &literal[dot + 1..]);
+    !version.is_empty()
+        && version.iter().all(u8::is_ascii_hexdigit)
+        && !address.is_empty()
+        && address.iter().all(|byte| *byte == b':' || is_reg_name_byte(*byte))
+}
+
+/// `*( unreserved / pct-encoded / sub-delims )`
+fn is_reg_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    loop {
+        rest = match rest {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
+            [byte, rest @ ..] if is_reg_name_byte(*byte) => rest,
+            _ => return false,
+        }
+    }
+}
+
+/// `unreserved / sub-delims`
 fn is_reg_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.'
-                | b'_'
-                | b'~'
-                | b'%'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-        )
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
