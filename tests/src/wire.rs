@@ -109,6 +109,23 @@ pub struct Request {
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 
+impl Request {
+    /// The values of a field.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let is = move |field: &&(String, _)| field.0.eq_ignore_ascii_case(name);
+        self.fields.iter().filter(is).map(|field: &(_, Vec<u8>)| field.1.as_slice())
+    }
+
+    /// The protocol that it asks to switch to, where that can be agreed to.
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        let members = |name| self.values(name).flat_map(|value| value.split(|byte| *byte == b','));
+        let fits = self.version == Version::Http11 && !matches!(self.method.as_str(), "HEAD" | "CONNECT");
+        let asks = members("connection").any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+        let is_offer = |protocol: &&[u8]| !protocol.is_empty() && !protocol.eq_ignore_ascii_case(b"h2c");
+        members("upgrade").map(<[u8]>::trim_ascii).find(is_offer).filter(|_| fits && asks)
+    }
+}
+
 /// What the handler answers to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -128,6 +145,14 @@ impl Answer {
     /// A 200 with the body `ok`.
     pub fn ok() -> Self {
         Self::new(200).with_body("ok")
+    }
+
+    /// A 101, where that is asked for; else [`Answer::ok`].
+    pub fn willing(request: &Request) -> Self {
+        match request.upgrade() {
+            Some(_) => Self::new(101).with_field("upgrade", "x"),
+            None => Self::ok(),
+        }
     }
 
     /// An answer without fields or a body.
