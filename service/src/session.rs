@@ -14,6 +14,7 @@ use lameduck_core::server::Level;
 use lameduck_core::{
     BodyLength, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Transmit,
 };
+use smallvec::SmallVec;
 use tower_service::Service;
 
 use crate::body::{Body, Channel};
@@ -24,7 +25,7 @@ use crate::scratch;
 use crate::transport::Transport;
 
 /// How many pieces go into one write.
-const PIECES: usize = 64;
+const PIECES: usize = 16;
 
 /// How often a session goes round before it lets others have their turn.
 const ROUNDS: usize = 32;
@@ -47,6 +48,9 @@ impl Tunnel {
     }
 }
 
+/// A handler that has been called.
+type Called<S, B> = Pin<Box<Exchange<S, B>>>;
+
 /// One connection, from its accept to its end. It is over when [`poll`](Self::poll) is ready; dropping it
 /// before cuts it.
 pub struct Session<S, B>
@@ -55,8 +59,11 @@ where
 {
     connection: Connection,
     service: S,
-    exchanges: Vec<Pin<Box<Exchange<S, B>>>>,
+    /// The requests under way; HTTP/1 has one.
+    exchanges: SmallVec<[Called<S, B>; 1]>,
     hub: Arc<Hub>,
+    /// The time of this poll.
+    now: Instant,
     peer: SocketAddr,
     number: u64,
     told: Level,
@@ -76,12 +83,13 @@ where
 {
     /// A session for a connection that has just been accepted.
     pub fn new(hub: Arc<Hub>, service: S, peer: SocketAddr) -> Self {
-        let number = hub.opened();
+        let (number, now) = (hub.opened(), hub.clock.now());
         Self {
-            connection: Connection::new(Arc::clone(&hub.config), hub.clock.now()),
+            connection: Connection::new(Arc::clone(&hub.config), now),
             service,
-            exchanges: Vec::new(),
+            exchanges: SmallVec::new(),
             hub,
+            now,
             peer,
             number,
             told: Level::Serve,
@@ -97,6 +105,8 @@ where
     /// To be called when `cx` was woken, when `io` has become ready, when [`next_timeout`](Self::next_timeout)
     /// has come, and when the hub has woken those who watch it.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> Poll<()> {
+        self.now = self.hub.clock.now();
+        self.expire(io);
         for _ in 0..ROUNDS {
             self.obey(io);
             let read = self.read(cx, io);
@@ -129,54 +139,55 @@ where
         }
     }
 
-    /// Reads the level and the clock. What had arrived before either changes anything is read first.
+    /// Ends the waits whose time has come. What had arrived by then is read first.
+    fn expire(&mut self, io: &mut impl Transport) {
+        if self.connection.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.read_to_the_end(io);
+            self.connection.handle_timeout(self.now);
+        }
+    }
+
+    /// Follows the level. What had arrived before it changed is read first.
     fn obey(&mut self, io: &mut impl Transport) {
-        let now = self.hub.clock.now();
         let level = self.hub.level();
-        let is_due = self.connection.poll_timeout().is_some_and(|due| due <= now);
-        if !is_due && level == self.told {
+        if level == self.told {
             return;
         }
-        self.read_to_the_end(io, now);
-        if level != self.told {
-            self.told = level;
-            match level {
-                Level::Serve => {}
-                Level::Drain(deadline) => self.connection.drain(now, deadline),
-                Level::Abort => self.connection.abort(now),
+        self.read_to_the_end(io);
+        self.told = level;
+        match level {
+            Level::Serve => {}
+            Level::Drain(deadline) => self.connection.drain(self.now, deadline),
+            Level::Abort => self.connection.abort(self.now),
+        }
+    }
+
+    /// Reads until the socket would block; a peer that sends faster than that is not idle in any case.
+    fn read_to_the_end(&mut self, io: &mut impl Transport) {
+        for _ in 0..ROUNDS {
+            if !self.connection.wants_read()
+                || !scratch::with(|buffer| self.take(io.read_now(buffer), buffer))
+            {
+                return;
             }
         }
-        self.connection.handle_timeout(now);
     }
 
-    fn read_to_the_end(&mut self, io: &mut impl Transport, now: Instant) {
-        let mut more = true;
-        while more && self.connection.wants_read() {
-            more = scratch::with(|buffer| self.take(now, io.read_now(buffer), buffer));
-        }
-    }
-
-    /// Reads what is there; whether anything was.
+    /// Reads what is there, once; whether anything was.
     fn read(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> bool {
-        let mut any = false;
-        let now = self.hub.clock.now();
-        while self.connection.wants_read() {
-            let more = scratch::with(|buffer| match io.poll_read(cx, buffer) {
+        self.connection.wants_read()
+            && scratch::with(|buffer| match io.poll_read(cx, buffer) {
                 Poll::Pending => false,
                 Poll::Ready(result) => {
-                    any = true;
-                    self.take(now, result, buffer)
+                    self.take(result, buffer);
+                    true
                 }
-            });
-            if !more {
-                break;
-            }
-        }
-        any
+            })
     }
 
     /// Hands the result of a read to the connection; whether there may be more to read.
-    fn take(&mut self, now: Instant, result: io::Result<usize>, buffer: &[u8]) -> bool {
+    fn take(&mut self, result: io::Result<usize>, buffer: &[u8]) -> bool {
+        let now = self.now;
         match result {
             Ok(0) => {
                 self.connection.handle_eof(now);
@@ -203,10 +214,11 @@ where
         self.take_events(cx);
         let mut at = 0;
         while let Some(exchange) = self.exchanges.get_mut(at) {
-            let now = self.hub.clock.now();
-            let Self { connection, service, .. } = self;
-            let mut scene = Scene { connection, service, now };
+            let Self { connection, service, now, .. } = self;
+            let mut scene = Scene { connection, service, now: *now };
             let outcome = exchange.as_mut().step(cx, &mut scene);
+            // Handlers take their time.
+            *now = self.hub.clock.now();
             self.answered += u64::from(outcome == Outcome::Answered);
             if exchange.is_over() {
                 drop(self.exchanges.swap_remove(at));
@@ -215,9 +227,9 @@ where
             }
             self.take_events(cx);
         }
-        if self.exchanges.is_empty() {
+        if self.exchanges.is_empty() && self.exchanges.spilled() {
             // An idle connection owns no memory.
-            self.exchanges = Vec::new();
+            self.exchanges = SmallVec::new();
         }
     }
 
@@ -228,7 +240,7 @@ where
                 Event::Data { id, data } => match self.exchange(id).and_then(|one| one.incoming.clone()) {
                     Some(channel) => channel.push(data, cx.waker()),
                     // Nobody reads it; where the stream is gone too, there is nothing to make room in.
-                    None => drop(self.connection.release(self.hub.clock.now(), id, data.len())),
+                    None => drop(self.connection.release(self.now, id, data.len())),
                 },
                 Event::End { id, trailers } => {
                     let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
@@ -246,13 +258,13 @@ where
         }
     }
 
-    fn exchange(&mut self, id: StreamId) -> Option<&mut Pin<Box<Exchange<S, B>>>> {
+    fn exchange(&mut self, id: StreamId) -> Option<&mut Called<S, B>> {
         self.exchanges.iter_mut().find(|exchange| exchange.id == id)
     }
 
     /// Makes a request of a head, for its handler to be called with.
     fn call(&mut self, id: StreamId, head: RequestHead, length: BodyLength) {
-        let now = self.hub.clock.now();
+        let now = self.now;
         let incoming = (length != BodyLength::Empty).then(|| Channel::new(length));
         let body = incoming.as_ref().map_or_else(Body::empty, |channel| Body::new(Arc::clone(channel)));
         let Some(mut request) = head::request(&head, body) else {
@@ -274,7 +286,7 @@ where
     fn write(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> bool {
         let mut any = false;
         loop {
-            let now = self.hub.clock.now();
+            let now = self.now;
             match send_some(&mut self.connection, now, cx, io) {
                 None => {
                     self.served = self.answered;
@@ -328,7 +340,7 @@ where
                 let name = format!("{} {}", exchange.head.method(), exchange.head.target());
                 (Some(name), exchange.since)
             }
-            None => (None, self.hub.clock.now()),
+            None => (None, self.now),
         }
     }
 }

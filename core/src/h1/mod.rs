@@ -218,15 +218,14 @@ impl Http1 {
         Ok(())
     }
 
-    /// The handler gives up. Before the head that is a 500; after it, the peer must see that it broke off.
+    /// The handler gives up. Before the head that is a 500; after it, the peer must see that it broke off. A
+    /// response that is complete cannot be taken back: then it is only the request that nobody reads on.
     pub(crate) fn reset(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
-        if self.active() != Some(id) {
-            return Err(ApiMisuse::UnknownStream);
-        }
-        if self.life.owes_response() {
-            self.refuse_with(now, 500, CloseReason::HandlerReset);
-        } else {
-            self.closing(|life| life.break_off(CloseReason::HandlerReset));
+        self.expect_active(id)?;
+        match self.life.phase() {
+            _ if self.life.owes_response() => self.refuse_with(now, 500, CloseReason::HandlerReset),
+            Phase::Exchange { response: Responding::Done, .. } => self.abandon_body(),
+            _ => self.closing(|life| life.break_off(CloseReason::HandlerReset)),
         }
         Ok(())
     }
@@ -299,6 +298,9 @@ impl Http1 {
     // What the caller is to do.
 
     pub(crate) fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
+        if !self.has_events() && (self.close_told == CloseTold::Yes || self.closed().is_none()) {
+            return None;
+        }
         let event = self.next_event();
         if !self.inbox.is_empty() && !self.has_events() {
             self.advance(now, config);
@@ -369,6 +371,16 @@ impl Http1 {
         }
     }
 
+    /// The active request, unless its handler is through with both halves of it.
+    fn unfinished(&self) -> Option<StreamId> {
+        let answered = matches!(
+            self.life.phase(),
+            Phase::Exchange { response: Responding::Done, .. }
+                | Phase::Tunnel { sending: Sending::Finishing | Sending::Finished }
+        );
+        self.active().filter(|_| !(answered && self.intake.is_over()))
+    }
+
     pub(crate) fn requests(&self) -> u64 {
         self.life.requests()
     }
@@ -393,7 +405,7 @@ impl Http1 {
 
     pub(crate) fn send_capacity(&self, config: &Config, id: StreamId) -> usize {
         match self.expect_begun(id) {
-            Ok(()) => config.limits.send_queue.saturating_sub(self.outbox.len()),
+            Ok(()) => send_queue(config).saturating_sub(self.outbox.len()),
             Err(_) => 0,
         }
     }
@@ -437,7 +449,7 @@ impl Http1 {
 
     /// Whether the next head has to wait: for what is queued to be sent, or reported.
     fn is_held_up(&self, config: &Config) -> bool {
-        self.outbox.len() >= config.limits.send_queue || self.has_events()
+        self.outbox.len() >= send_queue(config) || self.has_events()
     }
 
     /// Reads `input` as far as can be; how much of it is done with.
@@ -578,16 +590,16 @@ impl Http1 {
 
     /// Lets the lifecycle move. Where that ends it, the request under way is given up.
     fn closing(&mut self, step: impl FnOnce(&mut Lifecycle)) {
-        let active = self.active();
+        let unfinished = self.unfinished();
         step(&mut self.life);
         if self.life.is_ending() {
-            self.clear(active);
+            self.clear(unfinished);
         }
     }
 
     /// The response is complete. Where that ends the connection, so is all that can be read of the request.
     fn complete(&mut self, now: Instant) {
-        let unread = self.active().filter(|_| !self.intake.is_ended());
+        let unread = self.active().filter(|_| !self.intake.is_over());
         self.encoder = Encoder::default();
         self.life.answered(now);
         if self.life.is_ending() {
@@ -611,10 +623,6 @@ impl Http1 {
             Phase::Flushing { reason } | Phase::Lingering { reason, .. } | Phase::Closed { reason } => reason,
             _ => return,
         };
-        if reason == CloseReason::TunnelEnded {
-            // Both halves are at their ends: nothing is given up, and what came is still to be reported.
-            return;
-        }
         self.intake.abandon();
         let reason = match reason {
             CloseReason::Refused(error) => CancelReason::Refused(error),
@@ -649,7 +657,7 @@ impl Http1 {
 
     /// A final status; or 101, where an upgrade was offered and nothing of the request is outstanding.
     fn check_status(&self, status: u16) -> Result<(), ApiMisuse> {
-        let switches = self.asked.kind == Kind::Upgrade && self.intake.is_ended();
+        let switches = self.asked.kind == Kind::Upgrade && self.intake.is_settled();
         match status {
             101 if switches => Ok(()),
             200..=999 => Ok(()),
@@ -662,4 +670,9 @@ impl Http1 {
             self.life.queued(now);
         }
     }
+}
+
+/// A queue of no bytes would never hold a response.
+fn send_queue(config: &Config) -> usize {
+    config.limits.send_queue.max(1)
 }
