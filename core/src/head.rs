@@ -75,8 +75,9 @@ impl Fields {
         })
     }
 
-    fn shared(&self) -> impl ExactSizeIterator<Item = (&str, Bytes)> + Clone {
-        self.spans().map(|(name, value)| (str_of(self.text(), name), self.block.slice(value)))
+    fn shared(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
+        let text = self.text();
+        self.spans().map(move |(name, value)| (text.get(name).unwrap_or(&[]), self.block.slice(value)))
     }
 }
 
@@ -147,8 +148,8 @@ impl RequestHead {
         self.fields.iter()
     }
 
-    /// The fields in their order, each value sharing the head's memory.
-    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = (&str, Bytes)> + Clone {
+    /// The fields in their order, each value sharing the head's memory; names are ASCII.
+    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
         self.fields.shared()
     }
 
@@ -180,8 +181,8 @@ impl Trailers {
         self.0.iter()
     }
 
-    /// The fields in their order, each value sharing one piece of memory.
-    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = (&str, Bytes)> + Clone {
+    /// The fields in their order, each value sharing one piece of memory; names are ASCII.
+    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
         self.0.shared()
     }
 }

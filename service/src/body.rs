@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -18,16 +19,24 @@ use lameduck_core::{BodyLength, CancelReason};
 /// [`Limits::body_window`](lameduck_core::Limits::body_window). The first read answers
 /// `expect: 100-continue`. Dropping it says that the rest is not wanted.
 #[derive(Debug, Default)]
-pub struct Body(Option<Arc<Channel>>);
+pub struct Body {
+    channel: Option<Arc<Channel>>,
+    peer: Option<SocketAddr>,
+}
 
 impl Body {
-    /// A body without a byte.
+    /// A body without a byte, from nowhere.
     pub fn empty() -> Self {
-        Self(None)
+        Self::default()
     }
 
-    pub(crate) fn new(channel: Arc<Channel>) -> Self {
-        Self(Some(channel))
+    pub(crate) fn new(channel: Option<Arc<Channel>>, peer: Option<SocketAddr>) -> Self {
+        Self { channel, peer }
+    }
+
+    /// The address of the peer that sends it.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 }
 
@@ -39,18 +48,18 @@ impl http_body::Body for Body {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &self.0 {
+        match &self.channel {
             Some(channel) => channel.poll_frame(cx),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|channel| channel.is_over())
+        self.channel.as_ref().is_none_or(|channel| channel.is_over())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.0.as_ref().map(|channel| channel.remaining()) {
+        match self.channel.as_ref().map(|channel| channel.remaining()) {
             None => SizeHint::with_exact(0),
             Some(Some(remaining)) => SizeHint::with_exact(remaining),
             Some(None) => SizeHint::default(),
@@ -60,7 +69,7 @@ impl http_body::Body for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        if let Some(channel) = &self.0 {
+        if let Some(channel) = &self.channel {
             channel.leave();
         }
     }

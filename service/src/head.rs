@@ -22,10 +22,10 @@ pub(crate) fn trailers(trailers: &Trailers) -> Option<HeaderMap> {
     fields(trailers.shared_fields())
 }
 
-fn fields<'a>(lines: impl ExactSizeIterator<Item = (&'a str, bytes::Bytes)>) -> Option<HeaderMap> {
+fn fields<'a>(lines: impl ExactSizeIterator<Item = (&'a [u8], bytes::Bytes)>) -> Option<HeaderMap> {
     let mut map = HeaderMap::with_capacity(lines.len());
     for (name, value) in lines {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let name = HeaderName::from_bytes(name).ok()?;
         map.append(name, HeaderValue::from_maybe_shared(value).ok()?);
     }
     Some(map)

@@ -1,8 +1,8 @@
 //! The handler's side of lameduck, for any runtime.
 //!
 //! A handler is any [`tower_service::Service`] of `http::Request<`[`Body`]`>`; its response's body is any
-//! [`http_body::Body`]. In the extensions of each request it finds a [`DrainNotice`], its [`Peer`], and,
-//! where the request may become one, a [`Tunnel`].
+//! [`http_body::Body`]. In the extensions of each request it finds a [`DrainNotice`] and, where the request
+//! may become one, a [`Tunnel`].
 //!
 //! A [`Session`] is one connection with the handlers that it has called. A shell accepts, makes a session of
 //! each connection, gives it a [`Transport`], and polls it when something may have changed; all that two
@@ -24,5 +24,5 @@ pub use clock::Clock;
 pub use hub::{Cut, DrainHandle, Holder, Hub, Listening, Progress, Report, Watch};
 pub use listen::{Listener, Opened, Server};
 pub use notice::{DrainNotice, Started};
-pub use session::{Peer, Session, Tunnel};
+pub use session::{Session, Tunnel};
 pub use transport::Transport;

@@ -30,10 +30,6 @@ const PIECES: usize = 16;
 /// How often a session goes round before it lets others have their turn.
 const ROUNDS: usize = 32;
 
-/// The address of the peer: in the extensions of every request.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Peer(pub SocketAddr);
-
 /// In the extensions of a request that may become a tunnel: a CONNECT, or one that offers an upgrade.
 ///
 /// A handler that answers with 2xx or 101 takes [`incoming`](Self::incoming) for what the peer sends; the
@@ -64,6 +60,8 @@ where
     hub: Arc<Hub>,
     /// The time of this poll.
     now: Instant,
+    /// The connection's next timeout, as of the last poll.
+    next_timeout: Option<Instant>,
     peer: SocketAddr,
     number: u64,
     told: Level,
@@ -90,6 +88,7 @@ where
             exchanges: SmallVec::new(),
             hub,
             now,
+            next_timeout: None,
             peer,
             number,
             told: Level::Serve,
@@ -112,11 +111,10 @@ where
             let read = self.read(cx, io);
             self.attend(cx);
             let wrote = self.write(cx, io);
-            if self.ended.is_none() && (read || wrote) {
-                continue;
+            let may_go_on = io.may_read() || (wrote && !self.exchanges.is_empty());
+            if self.ended.is_some() || !may_go_on || !(read || wrote) {
+                return self.conclude(io);
             }
-            self.note_holder();
-            return self.conclude(io);
         }
         cx.waker().wake_by_ref();
         self.conclude(io)
@@ -124,12 +122,16 @@ where
 
     /// When [`poll`](Self::poll) is to be called, if nothing else happens before.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.connection.poll_timeout()
+        self.next_timeout
     }
 
     fn conclude(&mut self, io: &mut impl Transport) -> Poll<()> {
         match self.ended {
-            None => Poll::Pending,
+            None => {
+                self.next_timeout = self.connection.poll_timeout();
+                self.note_holder();
+                Poll::Pending
+            }
             Some(reason) => {
                 if reason.resets() {
                     io.reset_on_close();
@@ -141,7 +143,7 @@ where
 
     /// Ends the waits whose time has come. What had arrived by then is read first.
     fn expire(&mut self, io: &mut impl Transport) {
-        if self.connection.poll_timeout().is_some_and(|due| due <= self.now) {
+        if self.next_timeout.is_some_and(|due| due <= self.now) {
             self.read_to_the_end(io);
             self.connection.handle_timeout(self.now);
         }
@@ -266,7 +268,7 @@ where
     fn call(&mut self, id: StreamId, head: RequestHead, length: BodyLength) {
         let now = self.now;
         let incoming = (length != BodyLength::Empty).then(|| Channel::new(length));
-        let body = incoming.as_ref().map_or_else(Body::empty, |channel| Body::new(Arc::clone(channel)));
+        let body = Body::new(incoming.clone(), Some(self.peer));
         let Some(mut request) = head::request(&head, body) else {
             // Well-formed for HTTP, but not for the types that handlers know.
             let _ = exchange::answer_briefly(&mut self.connection, now, id, 400);
@@ -275,9 +277,9 @@ where
         let tunnel = may_become_tunnel(&request).then(Channel::tunnel);
         let extensions = request.extensions_mut();
         extensions.insert(self.hub.notice());
-        extensions.insert(Peer(self.peer));
         if let Some(channel) = &tunnel {
-            extensions.insert(Tunnel(Arc::new(Mutex::new(Some(Body::new(Arc::clone(channel)))))));
+            let incoming = Body::new(Some(Arc::clone(channel)), Some(self.peer));
+            extensions.insert(Tunnel(Arc::new(Mutex::new(Some(incoming)))));
         }
         self.exchanges.push(Box::pin(Exchange::new(id, head, now, incoming, tunnel, request)));
     }
@@ -308,7 +310,7 @@ where
 
     /// In a drain, says what this connection is at, when that has changed.
     fn note_holder(&mut self) {
-        if self.told == Level::Serve || self.ended.is_some() {
+        if self.told == Level::Serve {
             return;
         }
         let status = self.connection.status();

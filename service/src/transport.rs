@@ -11,6 +11,11 @@ pub trait Transport {
     /// Those of the socket; the connection is then lost.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
+    /// Whether reading may bring something that no wake-up will announce. `true` is always right.
+    fn may_read(&self) -> bool {
+        true
+    }
+
     /// Reads from the socket itself, whatever its readiness was last said to be.
     ///
     /// # Errors

@@ -64,6 +64,10 @@ impl Transport for Socket {
         }
     }
 
+    fn may_read(&self) -> bool {
+        self.incoming != Incoming::Nothing
+    }
+
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.read(buffer)
     }

@@ -76,6 +76,9 @@ fn is_future_address(literal: &[u8]) -> bool {
 
 /// `*( unreserved / pct-encoded / sub-delims )`
 fn is_reg_name(name: &[u8]) -> bool {
+    if name.iter().all(|byte| is_reg_name_byte(*byte)) {
+        return true;
+    }
     let mut rest = name;
     loop {
         rest = match rest {
@@ -89,5 +92,7 @@ fn is_reg_name(name: &[u8]) -> bool {
 
 /// `unreserved / sub-delims`
 fn is_reg_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+    matches!(byte,
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+        | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }
