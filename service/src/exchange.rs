@@ -217,6 +217,16 @@ where
     }
 }
 
+impl<S, B> Exchange<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    /// The request's method and target, for the operator.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.head.method(), self.head.target())
+    }
+}
+
 /// Drops what is a handler's; one that panics in that harms nobody else.
 fn drop_quietly(act: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(act)).is_err() {

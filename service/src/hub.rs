@@ -365,11 +365,12 @@ impl Hub {
         if before == after {
             return;
         }
+        // Before the log says so: whoever reads it there may count on it.
+        self.board.set(after.0);
         while let Some(step) = state.server.poll_transition() {
             tracing::info!(from = %step.from, to = %step.to, open = state.server.open(), "{}: {}", step.to, step.cause);
             state.transitions.push(step);
         }
-        self.board.set(after.0);
         let watchers: Vec<Waker> = state.watchers.iter().map(|(_, waker)| waker.clone()).collect();
         drop(state);
         if before.0 != after.0 {

@@ -12,7 +12,7 @@ use http::{Request, Response, header};
 use http_body::Body as HttpBody;
 use lameduck_core::server::Level;
 use lameduck_core::{
-    BodyLength, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Transmit,
+    BodyLength, CancelReason, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Transmit,
 };
 use smallvec::SmallVec;
 use tower_service::Service;
@@ -69,6 +69,10 @@ where
     answered: u64,
     served: u64,
     noted: Option<(Stage, Option<StreamId>)>,
+    /// What it was at before its time was over, or the level rose.
+    was: Stage,
+    /// The request that was given up with the connection, and since when it was served.
+    lost: Option<(String, Instant)>,
     ended: Option<CloseReason>,
 }
 
@@ -95,6 +99,8 @@ where
             answered: 0,
             served: 0,
             noted: None,
+            was: Stage::Idle,
+            lost: None,
             ended: None,
         }
     }
@@ -145,6 +151,7 @@ where
     fn expire(&mut self, io: &mut impl Transport) {
         if self.next_timeout.is_some_and(|due| due <= self.now) {
             self.read_to_the_end(io);
+            self.was = self.connection.status().stage;
             self.connection.handle_timeout(self.now);
         }
     }
@@ -156,6 +163,7 @@ where
             return;
         }
         self.read_to_the_end(io);
+        self.was = self.connection.status().stage;
         self.told = level;
         match level {
             Level::Serve => {}
@@ -252,7 +260,11 @@ where
                 }
                 Event::Cancelled { id, reason } => {
                     if let Some(at) = self.exchanges.iter().position(|exchange| exchange.id == id) {
-                        self.exchanges.swap_remove(at).cancel(reason);
+                        let exchange = self.exchanges.swap_remove(at);
+                        if matches!(reason, CancelReason::Closed(reason) if reason.is_cut()) {
+                            self.lost = Some((exchange.name(), exchange.since));
+                        }
+                        exchange.cancel(reason);
                     }
                 }
                 Event::Closed(reason) => self.ended = Some(reason),
@@ -338,10 +350,7 @@ where
     /// The request that is being served, and since when.
     fn work(&self) -> (Option<String>, Instant) {
         match self.exchanges.first() {
-            Some(exchange) => {
-                let name = format!("{} {}", exchange.head.method(), exchange.head.target());
-                (Some(name), exchange.since)
-            }
+            Some(exchange) => (Some(exchange.name()), exchange.since),
             None => (None, self.now),
         }
     }
@@ -379,12 +388,16 @@ where
     fn drop(&mut self) {
         let ended = self.ended;
         let status = self.connection.status();
-        let (request, since) = self.work();
+        let (request, since) = match self.lost.take() {
+            Some((request, since)) => (Some(request), since),
+            None => self.work(),
+        };
+        let stage = if status.stage == Stage::Closed { self.was } else { status.stage };
         let reason = ended.unwrap_or(CloseReason::CutByForce);
         let cut = reason.is_cut().then(|| Cut {
             peer: self.peer,
             protocol: status.protocol,
-            stage: status.stage,
+            stage,
             request,
             age: self.hub.clock.now().since(since),
             reason,
