@@ -248,7 +248,7 @@ impl Connection {
     }
 
     /// What is to be sent next.
-    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<impl Iterator<Item = &[u8]> + Clone>> {
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         let now = self.tick(now);
         self.http1.poll_transmit(now)
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::error::{CloseReason, PeerError};
 use crate::head::{RequestHead, Trailers};
+use crate::outbox::Pieces;
 
 /// The name of a request and its response on one connection.
 ///
@@ -71,11 +72,11 @@ pub enum CancelReason {
 }
 
 /// What the caller is to do with the transport.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Transmit<P> {
+#[derive(Clone, Debug)]
+pub enum Transmit<'a> {
     /// Send these pieces in their order, as much of them as can be, and say how much that was with
-    /// [`transmitted`](crate::Connection::transmitted). No piece is empty.
-    Bytes(P),
+    /// [`transmitted`](crate::Connection::transmitted).
+    Bytes(Pieces<'a>),
     /// Shut down the sending side, once. Over TLS that is a `close_notify` and then a FIN.
     Fin,
 }

@@ -33,5 +33,6 @@ pub use connection::{Connection, Stage, Status};
 pub use error::{ApiMisuse, CloseReason, PeerError};
 pub use event::{BodyLength, CancelReason, Event, StreamId, Transmit};
 pub use head::{Date, Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
+pub use outbox::Pieces;
 pub use time::Instant;
 pub use timer::{Drain, Due, Timer};

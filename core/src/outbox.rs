@@ -1,6 +1,6 @@
 //! What waits to be sent.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{VecDeque, vec_deque};
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
 
@@ -59,9 +59,8 @@ impl Outbox {
     }
 
     /// The bytes that wait, in their order; no piece is empty.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        let tail = self.tail.get(self.tail_sent..).unwrap_or(&[]);
-        self.pieces.iter().map(AsRef::as_ref).chain(core::iter::once(tail)).filter(|piece| !piece.is_empty())
+    pub(crate) fn pieces(&self) -> Pieces<'_> {
+        Pieces { shared: self.pieces.iter(), tail: self.tail.get(self.tail_sent..).unwrap_or(&[]) }
     }
 
     /// Forgets the first `count` bytes, or all where there are fewer.
@@ -84,6 +83,24 @@ impl Outbox {
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// Bytes to be sent, in their order; no piece is empty.
+#[derive(Clone, Debug)]
+pub struct Pieces<'a> {
+    shared: vec_deque::Iter<'a, Bytes>,
+    tail: &'a [u8],
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match self.shared.next() {
+            Some(piece) => Some(piece),
+            None => Some(core::mem::take(&mut self.tail)).filter(|tail| !tail.is_empty()),
+        }
     }
 }
 
