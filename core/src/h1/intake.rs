@@ -29,6 +29,8 @@ enum Reader {
     Continue,
     /// Nobody: up to so many bytes more are thrown away.
     Discard { left: u64 },
+    /// Nobody, and what is still to come is not even read.
+    Nobody,
 }
 
 /// How much was read, and what that led to.
@@ -73,9 +75,12 @@ impl Intake {
                 None => over = true,
             },
             Reader::Handler | Reader::Continue => data.extend_from_slice(piece),
+            Reader::Nobody => {}
         })?;
         self.held += data.len() - before;
         let state = match decoded.end {
+            // That its end came in the same piece makes it no shorter.
+            _ if over => State::OverDiscard,
             Some(end) => {
                 self.decoder = Decoder::Ended;
                 if !self.is_discarded() {
@@ -83,7 +88,6 @@ impl Intake {
                 }
                 State::Ended
             }
-            None if over => State::OverDiscard,
             None if self.has_room(limits) => State::More,
             None => State::Full,
         };
@@ -113,7 +117,7 @@ impl Intake {
 
     /// What is still to come is not read.
     pub(crate) fn abandon(&mut self) {
-        *self = Self::default();
+        *self = Self { reader: Reader::Nobody, ..Self::default() };
     }
 
     pub(crate) fn release(&mut self, count: usize) {
@@ -141,7 +145,7 @@ impl Intake {
     }
 
     pub(crate) fn is_discarded(&self) -> bool {
-        matches!(self.reader, Reader::Discard { .. })
+        matches!(self.reader, Reader::Discard { .. } | Reader::Nobody)
     }
 
     /// Whether more is to come than `limit`, as far as that is known.
@@ -152,5 +156,15 @@ impl Intake {
     /// Whether nothing more is to come.
     pub(crate) fn is_ended(&self) -> bool {
         self.decoder == Decoder::Ended
+    }
+
+    /// Whether the handler has nothing more to hear: it was told the end, or does not want to be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_ended() || self.is_discarded()
+    }
+
+    /// Whether all of it has left the wire and has been reported, or thrown away.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_ended() && self.reader != Reader::Nobody && !self.has_events()
     }
 }

@@ -326,10 +326,7 @@ impl Http1 {
         Some(Event::Closed(reason))
     }
 
-    pub(crate) fn poll_transmit(
-        &mut self,
-        now: Instant,
-    ) -> Option<Transmit<impl Iterator<Item = &[u8]> + Clone>> {
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         if self.outbox.is_empty() {
             let mut flushed = Flushed::Nothing;
             self.closing(|life| flushed = life.flushed(now));
