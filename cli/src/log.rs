@@ -49,7 +49,7 @@ impl Console {
 
     /// A line below the log, where a person looks at it.
     pub(crate) fn line(&self) -> Option<ProgressBar> {
-        let style = ProgressStyle::with_template("{spinner} {wide_msg}").ok()?;
+        let style = ProgressStyle::with_template("{wide_msg}").ok()?;
         Some(self.below.as_ref()?.add(ProgressBar::new_spinner().with_style(style)))
     }
 }

@@ -66,10 +66,7 @@ impl View {
 
     fn show(&mut self, progress: &Progress) {
         match self {
-            Self::Line(line) => {
-                line.set_message(describe(progress));
-                line.tick();
-            }
+            Self::Line(line) => line.set_message(describe(progress)),
             Self::Log(told) => {
                 let news = Some(Told::of(progress));
                 if *told != news {

@@ -53,6 +53,17 @@ fn without_a_terminal_there_are_no_escapes() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let mut server = Process::start(&["demo"]);
+    server.stop_listening();
+    server.signal(Signal::HUP);
+    assert_eq!(server.connect().get("/slow/50").status, 200);
+    server.signal(Signal::HUP);
+    assert_eq!(server.connect().get("/slow/50").status, 200);
+    assert_eq!(server.terminate().code, Some(0));
+}
+
+#[test]
 fn a_terminal_shows_who_holds_the_drain_below_a_log_that_stays_whole() {
     let mut server = Process::start_on_terminal(&["demo", "--grace", "1500ms"]);
     let mut client = server.connect();
@@ -74,7 +85,10 @@ fn a_terminal_shows_who_holds_the_drain_below_a_log_that_stays_whole() {
     assert!(!log.iter().any(|line| line.contains("waits for")), "{log:#?}");
     assert!(drawn.len() >= 2, "{drawn:#?}");
     for line in &drawn {
-        assert!(line.contains(" draining, ") && line.contains(" left: 1 connection; 127.0.0.1:"), "{line:?}");
+        assert!(
+            line.starts_with("draining, ") && line.contains(" left: 1 connection; 127.0.0.1:"),
+            "{line:?}"
+        );
         assert!(
             line.contains(" GET /slow/60000, ") && line.contains(" old, waits for its handler"),
             "{line:?}"

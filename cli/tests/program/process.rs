@@ -97,6 +97,11 @@ impl Process {
         }
     }
 
+    /// Closes our end of its stderr, at the latest when it next says something.
+    pub(crate) fn stop_listening(&mut self) {
+        self.stderr = channel().1;
+    }
+
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
