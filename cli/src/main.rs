@@ -19,6 +19,9 @@ use files::Files;
 use lameduck_service::Report;
 use log::Console;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match args::read() {
         Ok(arguments) => arguments,

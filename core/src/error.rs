@@ -185,6 +185,11 @@ impl CloseReason {
         matches!(self, Self::CutAtDeadline | Self::CutByForce)
     }
 
+    /// Whether something that was to be sent has not been.
+    pub const fn leaves_unsent(self) -> bool {
+        self.resets() || matches!(self, Self::PeerLeft)
+    }
+
     /// Whether the transport must be reset rather than closed: a response that ends with the connection
     /// would look whole after a FIN (RFC 9112 section 8).
     pub const fn resets(self) -> bool {

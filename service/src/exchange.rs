@@ -1,7 +1,7 @@
 //! One request and its response: the handler that was called, then the body that it gave.
 
 use std::error::Error;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +19,19 @@ use tower_service::Service;
 use crate::body::{Body, Channel, Interest};
 use crate::head;
 
+/// A request that is being served, to name it by.
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) head: RequestHead,
+    pub(crate) since: Instant,
+}
+
+impl Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.head.method(), self.head.target())
+    }
+}
+
 pin_project! {
     /// A request that is being served.
     pub(crate) struct Exchange<S, B>
@@ -26,24 +39,24 @@ pin_project! {
         S: Service<Request<Body>>,
     {
         pub(crate) id: StreamId,
-        pub(crate) head: RequestHead,
-        pub(crate) since: Instant,
+        pub(crate) work: Work,
         // The request's body, where there is one.
         pub(crate) incoming: Option<Arc<Channel>>,
         // What the peer sends once the request has made a tunnel, where it may.
         pub(crate) tunnel: Option<Arc<Channel>>,
         #[pin]
-        state: State<S::Future, B>,
+        pub(crate) state: State<S::Future, B>,
     }
 }
 
 pin_project! {
+    /// How far the handler is.
     #[project = StateProjection]
     #[project_replace = StateReplaced]
-    enum State<F, B> {
-        // The handler has not been ready for it yet.
+    pub(crate) enum State<F, B> {
+        // It has not been ready for the request yet.
         Waiting { request: Request<Body> },
-        // The handler works.
+        // It works.
         Calling {
             #[pin]
             future: F,
@@ -53,9 +66,30 @@ pin_project! {
             #[pin]
             body: B,
         },
+        // It has failed before it could begin.
+        Broken { failure: String },
         Done,
     }
 }
+
+impl<F, B> State<F, B> {
+    /// Calls the handler, if it is ready to be called.
+    pub(crate) fn start<S>(service: &mut S, cx: &mut Context<'_>, request: Request<Body>) -> Self
+    where
+        S: Service<Request<Body>, Future = F>,
+        S::Error: Display,
+    {
+        let call = || match service.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Self::Calling { future: service.call(request) },
+            Poll::Ready(Err(error)) => Self::Broken { failure: error.to_string() },
+            Poll::Pending => Self::Waiting { request },
+        };
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Self::Broken { failure: PANICKED.to_owned() })
+    }
+}
+
+/// What the log says of a handler that panicked; the panic itself has said more.
+const PANICKED: &str = "it panicked";
 
 /// How far an exchange has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,17 +116,6 @@ where
     B: HttpBody,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    pub(crate) fn new(
-        id: StreamId,
-        head: RequestHead,
-        since: Instant,
-        incoming: Option<Arc<Channel>>,
-        tunnel: Option<Arc<Channel>>,
-        request: Request<Body>,
-    ) -> Self {
-        Self { id, head, since, incoming, tunnel, state: State::Waiting { request } }
-    }
-
     /// Goes as far as it can.
     pub(crate) fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_, S>) -> Outcome {
         if let Some(channel) = &self.incoming {
@@ -101,7 +124,7 @@ where
         let outcome = match catch_unwind(AssertUnwindSafe(|| self.as_mut().advance(cx, scene))) {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(failure)) => self.as_mut().fail(scene, &failure),
-            Err(_) => self.as_mut().fail(scene, &"it panicked"),
+            Err(_) => self.as_mut().fail(scene, &PANICKED),
         };
         self.meet_demand(cx, scene);
         outcome
@@ -115,18 +138,17 @@ where
         loop {
             let mut this = self.as_mut().project();
             match this.state.as_mut().project() {
-                StateProjection::Waiting { .. } => match scene.service.poll_ready(cx) {
-                    Poll::Pending => return Ok(Outcome::Pending),
-                    Poll::Ready(Err(error)) => return Err(error.to_string()),
-                    Poll::Ready(Ok(())) => {
-                        if let StateReplaced::Waiting { request } =
-                            this.state.as_mut().project_replace(State::Done)
-                        {
-                            let future = scene.service.call(request);
-                            this.state.set(State::Calling { future });
-                        }
+                StateProjection::Waiting { .. } => {
+                    if let StateReplaced::Waiting { request } =
+                        this.state.as_mut().project_replace(State::Done)
+                    {
+                        this.state.set(State::start(scene.service, cx, request));
                     }
-                },
+                    if let StateProjection::Waiting { .. } = this.state.as_mut().project() {
+                        return Ok(Outcome::Pending);
+                    }
+                }
+                StateProjection::Broken { failure } => return Err(std::mem::take(failure)),
                 StateProjection::Calling { future } => match future.poll(cx) {
                     Poll::Pending => return Ok(Outcome::Pending),
                     Poll::Ready(Err(error)) => return Err(error.to_string()),
@@ -160,8 +182,8 @@ where
     fn fail(self: Pin<&mut Self>, scene: &mut Scene<'_, S>, failure: &dyn Display) -> Outcome {
         let mut this = self.project();
         tracing::error!(
-            method = this.head.method(),
-            target = this.head.target(),
+            method = this.work.head.method(),
+            target = this.work.head.target(),
             "the handler failed: {failure}"
         );
         drop_quietly(|| this.state.set(State::Done));
@@ -196,12 +218,12 @@ where
     }
 
     /// The request was given up: its handler is dropped, and the reader of its body hears why.
-    pub(crate) fn cancel(mut self: Pin<Box<Self>>, reason: CancelReason) {
-        let this = self.as_mut().project();
+    pub(crate) fn cancel(self: Pin<&mut Self>, reason: CancelReason) {
+        let mut this = self.project();
         for channel in [this.incoming.take(), this.tunnel.take()].into_iter().flatten() {
             channel.fail(reason);
         }
-        drop_quietly(move || drop(self));
+        drop_quietly(|| this.state.set(State::Done));
     }
 
     /// All of the request's body has come.
@@ -214,16 +236,6 @@ where
     /// Whether nothing more is to come, of the response or of the request.
     pub(crate) fn is_over(&self) -> bool {
         self.incoming.is_none() && matches!(self.state, State::Done)
-    }
-}
-
-impl<S, B> Exchange<S, B>
-where
-    S: Service<Request<Body>>,
-{
-    /// The request's method and target, for the operator.
-    pub(crate) fn name(&self) -> String {
-        format!("{} {}", self.head.method(), self.head.target())
     }
 }
 

@@ -12,13 +12,13 @@ use http::{Request, Response, header};
 use http_body::Body as HttpBody;
 use lameduck_core::server::Level;
 use lameduck_core::{
-    BodyLength, CancelReason, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Transmit,
+    BodyLength, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Timer, Transmit,
 };
 use smallvec::SmallVec;
 use tower_service::Service;
 
 use crate::body::{Body, Channel};
-use crate::exchange::{self, Exchange, Outcome, Scene};
+use crate::exchange::{self, Exchange, Outcome, Scene, State, Work};
 use crate::head;
 use crate::hub::{Cut, Holder, Hub};
 use crate::scratch;
@@ -68,11 +68,12 @@ where
     /// Responses that have been given, and of those the ones that have been sent.
     answered: u64,
     served: u64,
-    noted: Option<(Stage, Option<StreamId>)>,
+    /// What the hub was last told of this connection.
+    noted: Option<(Stage, Option<StreamId>, Option<Timer>)>,
     /// What it was at before its time was over, or the level rose.
     was: Stage,
-    /// The request that was given up with the connection, and since when it was served.
-    lost: Option<(String, Instant)>,
+    /// The last request whose handler is gone: its response may not have been sent yet.
+    last: Option<Called<S, B>>,
     ended: Option<CloseReason>,
 }
 
@@ -100,7 +101,7 @@ where
             served: 0,
             noted: None,
             was: Stage::Idle,
-            lost: None,
+            last: None,
             ended: None,
         }
     }
@@ -108,9 +109,10 @@ where
     /// Goes as far as it can; ready when the connection is over and `io` is to be dropped.
     ///
     /// To be called when `cx` was woken, when `io` has become ready, when [`next_timeout`](Self::next_timeout)
-    /// has come, and when the hub has woken those who watch it.
-    pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> Poll<()> {
-        self.now = self.hub.clock.now();
+    /// has come, and when the hub has woken those who watch it. `now` is on the hub's clock; a moment ago will
+    /// do.
+    pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
+        self.now = self.now.max(now);
         self.expire(io);
         for _ in 0..ROUNDS {
             self.obey(io);
@@ -231,7 +233,7 @@ where
             *now = self.hub.clock.now();
             self.answered += u64::from(outcome == Outcome::Answered);
             if exchange.is_over() {
-                drop(self.exchanges.swap_remove(at));
+                self.last = Some(self.exchanges.swap_remove(at));
             } else {
                 at += 1;
             }
@@ -246,7 +248,7 @@ where
     fn take_events(&mut self, cx: &mut Context<'_>) {
         while let Some(event) = self.connection.poll_event() {
             match event {
-                Event::Request { id, head, body } => self.call(id, head, body),
+                Event::Request { id, head, body } => self.call(cx, id, head, body),
                 Event::Data { id, data } => match self.exchange(id).and_then(|one| one.incoming.clone()) {
                     Some(channel) => channel.push(data, cx.waker()),
                     // Nobody reads it; where the stream is gone too, there is nothing to make room in.
@@ -260,11 +262,9 @@ where
                 }
                 Event::Cancelled { id, reason } => {
                     if let Some(at) = self.exchanges.iter().position(|exchange| exchange.id == id) {
-                        let exchange = self.exchanges.swap_remove(at);
-                        if matches!(reason, CancelReason::Closed(reason) if reason.is_cut()) {
-                            self.lost = Some((exchange.name(), exchange.since));
-                        }
-                        exchange.cancel(reason);
+                        let mut exchange = self.exchanges.swap_remove(at);
+                        exchange.as_mut().cancel(reason);
+                        self.last = Some(exchange);
                     }
                 }
                 Event::Closed(reason) => self.ended = Some(reason),
@@ -277,7 +277,7 @@ where
     }
 
     /// Makes a request of a head, for its handler to be called with.
-    fn call(&mut self, id: StreamId, head: RequestHead, length: BodyLength) {
+    fn call(&mut self, cx: &mut Context<'_>, id: StreamId, head: RequestHead, length: BodyLength) {
         let now = self.now;
         let incoming = (length != BodyLength::Empty).then(|| Channel::new(length));
         let body = Body::new(incoming.clone(), Some(self.peer));
@@ -293,7 +293,9 @@ where
             let incoming = Body::new(Some(Arc::clone(channel)), Some(self.peer));
             extensions.insert(Tunnel(Arc::new(Mutex::new(Some(incoming)))));
         }
-        self.exchanges.push(Box::pin(Exchange::new(id, head, now, incoming, tunnel, request)));
+        let work = Work { head, since: now };
+        let state = State::start(&mut self.service, cx, request);
+        self.exchanges.push(Box::pin(Exchange { id, work, incoming, tunnel, state }));
     }
 
     /// Sends what there is to send; whether anything was.
@@ -303,8 +305,11 @@ where
             let now = self.now;
             match send_some(&mut self.connection, now, cx, io) {
                 None => {
-                    self.served = self.answered;
                     self.take_events(cx);
+                    if !self.ended.is_some_and(CloseReason::leaves_unsent) {
+                        self.served = self.answered;
+                        self.last = None;
+                    }
                     return any;
                 }
                 Some(Poll::Pending) => return any,
@@ -326,7 +331,7 @@ where
             return;
         }
         let status = self.connection.status();
-        let note = Some((status.stage, status.stream));
+        let note = Some((status.stage, status.stream, status.due.map(|due| due.timer)));
         if note != self.noted {
             self.noted = note;
             let (request, since) = self.work();
@@ -347,10 +352,10 @@ impl<S, B> Session<S, B>
 where
     S: Service<Request<Body>>,
 {
-    /// The request that is being served, and since when.
+    /// The request that is being served or sent, and since when.
     fn work(&self) -> (Option<String>, Instant) {
-        match self.exchanges.first() {
-            Some(exchange) => (Some(exchange.name()), exchange.since),
+        match self.exchanges.first().or(self.last.as_ref()).map(|exchange| &exchange.work) {
+            Some(work) => (Some(work.to_string()), work.since),
             None => (None, self.now),
         }
     }
@@ -388,10 +393,7 @@ where
     fn drop(&mut self) {
         let ended = self.ended;
         let status = self.connection.status();
-        let (request, since) = match self.lost.take() {
-            Some((request, since)) => (Some(request), since),
-            None => self.work(),
-        };
+        let (request, since) = self.work();
         let stage = if status.stage == Stage::Closed { self.was } else { status.stage };
         let reason = ended.unwrap_or(CloseReason::CutByForce);
         let cut = reason.is_cut().then(|| Cut {

@@ -1,6 +1,6 @@
 //! A mio socket as a transport.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,6 +8,8 @@ use std::time::Duration;
 use lameduck_service::Transport;
 use mio::event::Event;
 use mio::net::TcpStream;
+use rustix::io::Errno;
+use rustix::net::{self, RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
 /// A socket, and what is known of its readiness. Readiness is told on its edges only: what the last call
@@ -50,7 +52,7 @@ impl Transport for Socket {
         if self.incoming == Incoming::Nothing {
             return Poll::Pending;
         }
-        match self.stream.read(buffer) {
+        match self.read_now(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.incoming = Incoming::Nothing;
                 Poll::Pending
@@ -69,7 +71,8 @@ impl Transport for Socket {
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
+        let (count, _) = net::recv(&self.stream, buffer, RecvFlags::empty())?;
+        Ok(count)
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -77,15 +80,15 @@ impl Transport for Socket {
             return Poll::Pending;
         }
         let result = match pieces {
-            [piece] => self.stream.write(piece),
-            _ => self.stream.write_vectored(pieces),
+            [piece] => net::send(&self.stream, piece, SendFlags::NOSIGNAL),
+            _ => net::sendmsg(&self.stream, pieces, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
         };
         match result {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(Errno::AGAIN) => {
                 self.writable = false;
                 Poll::Pending
             }
-            result => Poll::Ready(result),
+            result => Poll::Ready(result.map_err(io::Error::from)),
         }
     }
 

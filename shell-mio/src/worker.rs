@@ -47,6 +47,8 @@ where
     doors: Vec<Door>,
     connections: Slab<Box<Connection<S, B>>>,
     timers: Timers,
+    /// When the loop last stopped waiting.
+    now: Instant,
     _watch: Watch,
 }
 
@@ -95,6 +97,7 @@ where
             doors,
             connections: Slab::new(),
             timers: Timers::default(),
+            now: hub.clock.now(),
         })
     }
 
@@ -126,15 +129,15 @@ where
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let now = self.hub.clock.now();
         let rests = self.doors.iter().filter_map(|door| door.rests_until);
         let next = rests.chain(self.timers.next()).chain(self.hub.next_timeout()).min();
         let timeout = match self.mailbox.may_wait() {
-            true => next.map(|at| at.since(now)),
+            true => next.map(|at| at.since(self.hub.clock.now())),
             false => Some(Duration::ZERO),
         };
         let result = self.poll.poll(events, timeout);
         self.mailbox.stop_waiting();
+        self.now = self.hub.clock.now();
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
@@ -223,7 +226,7 @@ where
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { session, socket, knock, waker, armed } = &mut **connection;
         knock.answered();
-        if session.poll(&mut Context::from_waker(waker), socket).is_ready() {
+        if session.poll(&mut Context::from_waker(waker), socket, self.now).is_ready() {
             drop(self.connections.remove(key));
         } else if let Some(next) = session.next_timeout() {
             self.timers.arm(armed, next, key);
@@ -232,7 +235,7 @@ where
 
     /// Ends the waits whose time has come.
     fn expire(&mut self) {
-        let now = self.hub.clock.now();
+        let now = self.now;
         if self.hub.next_timeout().is_some_and(|at| at <= now) {
             self.hub.expire();
         }

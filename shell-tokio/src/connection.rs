@@ -71,10 +71,10 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_mut().project();
         this.watch.get_or_insert_with(|| this.hub.watch(cx.waker().clone()));
-        if this.session.poll(cx, this.socket).is_ready() {
+        let now = this.hub.clock.now();
+        if this.session.poll(cx, this.socket, now).is_ready() {
             return Poll::Ready(());
         }
-        let now = this.hub.clock.now();
         let armed = this.armed.filter(|armed| *armed > now);
         match (this.session.next_timeout(), armed) {
             (Some(next), Some(armed)) if armed <= next => {}
