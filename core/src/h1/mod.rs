@@ -80,7 +80,11 @@ impl Http1 {
 
     // What came from the network or the clock.
 
+    /// After the peer's FIN there is nothing that could have come.
     pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, bytes: &[u8]) {
+        if self.life.peer_has_finished() {
+            return;
+        }
         if self.inbox.is_empty() {
             let used = self.read(now, config, bytes);
             self.inbox.push(bytes.get(used..).unwrap_or(&[]));
