@@ -1,3 +1,5 @@
 //! The test kit.
 
+pub mod model;
+pub mod reader;
 pub mod wire;

@@ -1,0 +1,145 @@
+//! What has to hold in every state, whatever happens next: each function tries it on a copy.
+
+use std::time::Duration;
+
+use lameduck_core::{Instant, Stage, StreamId};
+
+use super::script::{Manners, Script};
+use super::{Action, Amount, Peer, State};
+
+/// All waits of a drain that are not a handler's, one after the other: first byte, head, body, write, linger.
+const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 10 + 10 + 2);
+
+/// How many deadlines may come in a row.
+const DEADLINES: usize = 24;
+
+/// I6: time alone ends a draining connection, whether or not the peer takes what is sent: within the bounds
+/// of its waits, or where a handler has it, at the deadline.
+pub fn time_alone_ends_a_drain(script: &Script, state: &State) -> bool {
+    let Some(drain) = state.drain else { return true };
+    [Takes::Everything, Takes::Nothing].into_iter().all(|takes| match idle_away(script, state, takes) {
+        Some((end, Handler::Silent)) => end <= drain.deadline.max(state.now),
+        Some((end, Handler::None)) => end <= (state.now + ALL_WAITS).min(drain.deadline.max(state.now)),
+        None => false,
+    })
+}
+
+/// I17: a connection that no handler has ends by itself in time, drain or not.
+pub fn no_wait_is_without_a_timer(script: &Script, state: &State) -> bool {
+    [Takes::Everything, Takes::Nothing].into_iter().all(|takes| {
+        let with_handler = matches!(state.connection.status().stage, Stage::Serving | Stage::Tunnel);
+        with_handler || state.turn.is_some() || idle_away(script, state, takes).is_some()
+    })
+}
+
+/// What a peer that has fallen silent does with what it is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Everything,
+    Nothing,
+}
+
+/// Whether a request was with its handler on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Handler {
+    None,
+    Silent,
+}
+
+/// When the connection ends where only time passes; nothing where it does not, or waits for
+/// what is not the handler's and not due either.
+fn idle_away(script: &Script, state: &State, takes: Takes) -> Option<(Instant, Handler)> {
+    let mut run = state.clone();
+    let mut handler = Handler::None;
+    for _ in 0..DEADLINES {
+        run.settle(script);
+        while takes == Takes::Everything && !run.pending().is_empty() {
+            run.act(script, Action::Take(Amount::All));
+            run.settle(script);
+        }
+        if matches!(run.connection.status().stage, Stage::Serving | Stage::Tunnel) {
+            handler = Handler::Silent;
+        }
+        if run.ended.is_some() {
+            return Some((run.now, handler));
+        }
+        if run.connection.poll_timeout().is_none() {
+            return (handler == Handler::Silent).then_some((run.now, handler));
+        }
+        run.act(script, Action::Wake);
+    }
+    None
+}
+
+/// I7: told of the same drain once more, nothing changes.
+pub fn a_drain_is_a_level(_: &Script, state: &State) -> bool {
+    let Some(drain) = state.drain else { return true };
+    let mut once = state.connection.clone();
+    once.handle_timeout(state.now);
+    let mut again = once.clone();
+    again.drain(state.now, drain.deadline);
+    once == again
+}
+
+/// I8: an abort ends it here and now, and nothing goes out after it.
+pub fn an_abort_ends_it(script: &Script, state: &State) -> bool {
+    let mut run = state.clone();
+    run.connection.abort(run.now);
+    let silent = run.connection.clone().poll_transmit(run.now).is_none();
+    run.settle(script);
+    silent && run.ended.is_some() && run.broken == state.broken && run.fin_at == state.fin_at
+}
+
+/// I9: the rest of what the peer sends leads to the same, at once or byte by byte. Only where a body is being
+/// thrown away, the moment at which that is too much shows earlier byte by byte.
+pub fn no_split_matters(script: &Script, state: &State) -> bool {
+    let rest = script.gate(state.replies.len()).saturating_sub(state.sent);
+    let is_asked = state.ended.is_none() && state.peer == Peer::Open && !state.has_discarded;
+    if !is_asked || rest < 2 || script.manners != Manners::Faithful {
+        return true;
+    }
+    let whole = state.step(script, Action::Deliver(rest));
+    let bytes = (0..rest).fold(state.clone(), |state, _| state.step(script, Action::Deliver(1)));
+    whole == bytes
+}
+
+/// I10: once it has been told the time, the next deadline lies ahead; after its end there is none.
+pub fn it_never_spins(_: &Script, state: &State) -> bool {
+    let mut connection = state.connection.clone();
+    connection.handle_timeout(state.now);
+    match connection.poll_timeout() {
+        Some(due) => due > state.now && connection.status().stage != Stage::Closed,
+        None => true,
+    }
+}
+
+/// I12: after `Closed` nothing happens, whatever is done.
+pub fn closed_is_the_end(_: &Script, state: &State) -> bool {
+    if state.ended.is_none() {
+        return true;
+    }
+    let mut over = state.connection.clone();
+    over.handle_bytes(state.now, b"GET / HTTP/1.1\r\nhost:a\r\n\r\n");
+    over.handle_eof(state.now);
+    over.drain(state.now, state.now);
+    over.handle_timeout(state.now + ALL_WAITS);
+    over.abort(state.now);
+    let id = over.status().stream.unwrap_or(StreamId(1));
+    over.finish(state.now, id, []).is_err()
+        && over.poll_event().is_none()
+        && over.poll_transmit(state.now).is_none()
+        && over.poll_timeout().is_none()
+        && !over.wants_read()
+}
+
+/// I16: where nothing is read, somebody can change that: the peer by taking output, the caller by taking
+/// events, the handler by going on with its request.
+pub fn it_is_never_deaf(_: &Script, state: &State) -> bool {
+    let mut connection = state.connection.clone();
+    connection.wants_read()
+        || state.peer != Peer::Open
+        || state.turn.is_some()
+        || !state.pending().is_empty()
+        || connection.poll_event().is_some()
+        || connection.status().stage == Stage::Closed
+}
