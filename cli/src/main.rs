@@ -19,9 +19,6 @@ use files::Files;
 use lameduck_service::Report;
 use log::Console;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = match args::read() {
         Ok(arguments) => arguments,
