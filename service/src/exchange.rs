@@ -153,6 +153,9 @@ where
                     Poll::Pending => return Ok(Outcome::Pending),
                     Poll::Ready(Err(error)) => return Err(error.to_string()),
                     Poll::Ready(Ok(response)) => {
+                        // A body that it has left unread decides what the head says of the connection.
+                        self.as_mut().meet_demand(cx, scene);
+                        let mut this = self.as_mut().project();
                         let Scene { connection, now, .. } = scene;
                         respond(connection, *now, *this.id, &response)
                             .map_err(|misuse| misuse.to_string())?;

@@ -357,6 +357,8 @@ impl Hub {
         let now = self.clock.now();
         let mut state = self.lock();
         let before = (state.server.level(), state.server.gate(), state.server.stage());
+        // A connection may be cut at the deadline before the shell's own timer says that it has come.
+        state.server.handle_timeout(now, &self.plan);
         act(&mut state, now, &self.plan);
         if state.listeners == 0 {
             state.server.handle_shut(now);

@@ -116,11 +116,14 @@ where
         self.expire(io);
         for _ in 0..ROUNDS {
             self.obey(io);
+            let paused = !self.connection.wants_read();
             let read = self.read(cx, io);
             self.attend(cx);
             let wrote = self.write(cx, io);
             let may_go_on = io.may_read() || (wrote && !self.exchanges.is_empty());
-            if self.ended.is_some() || !may_go_on || !(read || wrote) {
+            // What has long been there when reading goes on is announced by no wake-up.
+            let resumes = paused && self.connection.wants_read();
+            if self.ended.is_some() || !(resumes || (may_go_on && (read || wrote))) {
                 return self.conclude(io);
             }
         }
