@@ -89,7 +89,11 @@ impl Knock {
 
     /// The connection is about to be polled: what wakes it from now on counts anew.
     pub(crate) fn answered(&self) {
-        self.pending.store(false, Ordering::Release);
+        // Taken, not merely stored: a wake-up that found it set, and so left no key, is then one whose news the
+        // poll sees.
+        if self.pending.load(Ordering::Relaxed) {
+            self.pending.swap(false, Ordering::AcqRel);
+        }
     }
 }
 

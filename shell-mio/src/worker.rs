@@ -248,7 +248,9 @@ where
             }
         }
         for index in (0..self.doors.len()).rev() {
-            if self.doors[index].rests_until.is_some_and(|until| until <= now) {
+            // Those behind it may have closed with it.
+            let rests_until = self.doors.get(index).and_then(|door| door.rests_until);
+            if rests_until.is_some_and(|until| until <= now) {
                 self.accept(index);
                 if self.hub.gate() != Gate::Open {
                     self.close_doors();
