@@ -1,5 +1,7 @@
 //! Expectations, and connections that become something else (RFC 9110 sections 7.8, 9.3.6 and 10.1.1).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use lameduck_core::{
     ApiMisuse, BodyLength, CloseReason, Config, Event, Field, PeerError, ResponseHead, ResponseLength, Stage,
@@ -168,6 +170,22 @@ fn an_upgrade_may_be_required() {
     let outcome = serve_with(&Config::default(), post("X: y"), |_| answer.clone());
     let response = &outcome.responses()[0];
     assert_eq!((response.values("upgrade"), response.values("connection")), (vec!["x/1"], vec!["upgrade"]));
+}
+
+/// Nothing is begun that the drain would have to cut.
+#[test]
+fn while_the_server_drains_nobody_switches_protocols() {
+    for request in [UPGRADE, CONNECT] {
+        for text in [request.to_owned(), format!("{request}GET / HTTP/1.1\r\nHost: a\r\n\r\n")] {
+            let mut wire = wire();
+            wire.connection.drain(NOW, NOW + Duration::from_secs(10));
+            assert_eq!(wire.feed(text), []);
+            assert!(wire.text().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+            assert!(wire.text().contains("\r\nconnection: close\r\nretry-after: 1\r\n"));
+            assert!(wire.fin);
+            assert_eq!(wire.eof(), [Event::Closed(CloseReason::UpgradeRefused)]);
+        }
+    }
 }
 
 // CONNECT.
