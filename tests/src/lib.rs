@@ -1,5 +1,8 @@
 //! The test kit.
 
+pub mod handlers;
 pub mod model;
+pub mod peer;
 pub mod reader;
+pub mod shells;
 pub mod wire;
