@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use lameduck_core::server::Gate;
+use lameduck_service::listen::Emptying;
 use lameduck_service::{Body, Hub, Opened, Server, Session, Transport};
 use smol::{Async, Timer, future};
 use socket2::SockRef;
@@ -55,7 +56,7 @@ async fn serve(Opened { hub, listeners }: Opened) -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts while the gate is open; then what the kernel's queue holds, until it would block.
+/// Accepts while the gate is open; then what the kernel's queue holds, until nobody else can come.
 async fn accept(listener: Async<TcpListener>, hub: Arc<Hub>) -> io::Result<()> {
     loop {
         let closed = async {
@@ -67,10 +68,16 @@ async fn accept(listener: Async<TcpListener>, hub: Arc<Hub>) -> io::Result<()> {
             None => break,
         }
     }
-    while let Ok((stream, peer)) = listener.get_ref().accept() {
-        attend((Async::new(stream)?, peer), &hub);
+    let mut emptying = Emptying::begin(&listener, hub.clock.now());
+    loop {
+        while let Ok((stream, peer)) = listener.get_ref().accept() {
+            attend((Async::new(stream)?, peer), &hub);
+        }
+        match emptying.look_again(hub.clock.now()) {
+            Some(at) => _ = Timer::at(hub.clock.to_std(at)).await,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 /// Starts the task of a connection: a session, its socket, its timer, and an eye on the hub.

@@ -1,11 +1,14 @@
 //! Listening sockets, before and after a runtime owns them.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
-use lameduck_core::Config;
 use lameduck_core::server::Plan;
+use lameduck_core::{Config, Instant};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
@@ -120,15 +123,50 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Makes the kernel ignore the SYNs that still come for `listener`, so that its queue can be emptied for
-/// good: no connection is made between the last accept and the close. A client that is ignored tries again
-/// a moment later and is refused, or reaches a successor.
+/// A listening socket whose queue is being emptied for good, before it is closed.
+///
+/// No connection is made between the last accept and the close: newcomers are ignored from the beginning, and
+/// those whose handshake was under way then are waited for. Such a client may have sent its request already;
+/// a socket that is closed too early answers that with a RST.
 ///
 /// Only for a socket that no other process accepts from.
-///
-/// # Errors
-/// Those of the socket. Without the filter, the queue can be emptied all the same.
-pub fn ignore_newcomers(listener: &impl std::os::fd::AsFd) -> io::Result<()> {
+#[derive(Debug)]
+pub struct Emptying {
+    address: Option<SocketAddr>,
+    since: Instant,
+    /// Whether a handshake was under way when the queue was last found empty, or before.
+    is_awaited: bool,
+}
+
+impl Emptying {
+    /// How long a handshake may take.
+    const HANDSHAKE: Duration = Duration::from_secs(1);
+
+    /// How long until the queue is looked at again.
+    const LOOK: Duration = Duration::from_millis(10);
+
+    /// Begins. To be followed by accepting, until the queue is empty.
+    pub fn begin(listener: &impl AsFd, now: Instant) -> Self {
+        if let Err(error) = ignore_newcomers(listener) {
+            tracing::debug!("the kernel goes on queueing connections while the queue is emptied: {error}");
+        }
+        let address = SockRef::from(listener).local_addr().ok().and_then(|address| address.as_socket());
+        Self { address, since: now, is_awaited: address.is_some_and(has_half_open) }
+    }
+
+    /// The queue was found empty: when it is to be emptied again; never, where the socket is to be closed.
+    pub fn look_again(&mut self, now: Instant) -> Option<Instant> {
+        if !self.is_awaited || now.since(self.since) >= Self::HANDSHAKE {
+            return None;
+        }
+        self.is_awaited = self.address.is_some_and(has_half_open);
+        Some(if self.is_awaited { now + Self::LOOK } else { now })
+    }
+}
+
+/// Makes the kernel ignore the SYNs that still come for `listener`. A client that is ignored tries again a
+/// moment later and is refused, or reaches a successor.
+fn ignore_newcomers(listener: &impl AsFd) -> io::Result<()> {
     // Classic BPF over the TCP header: drop where, of SYN and ACK, SYN alone is set.
     const LOAD_BYTE: u16 = 0x30;
     const AND: u16 = 0x54;
@@ -144,6 +182,20 @@ pub fn ignore_newcomers(listener: &impl std::os::fd::AsFd) -> io::Result<()> {
         SockFilter::new(RETURN, 0, 0, 0),
         SockFilter::new(RETURN, 0, 0, u32::MAX),
     ])
+}
+
+/// Whether the kernel has answered a SYN for this port and waits for the ACK. Where it does not say, no.
+fn has_half_open(address: SocketAddr) -> bool {
+    const SYN_RECV: &str = "03";
+    let table = if address.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+    let port = format!(":{:04X}", address.port());
+    let is_one = |line: &str| {
+        // `sl local_address rem_address st ...`
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        fields.next().is_some_and(|local| local.ends_with(&port)) && fields.nth(1) == Some(SYN_RECV)
+    };
+    File::open(table)
+        .is_ok_and(|table| BufReader::new(table).lines().map_while(Result::ok).any(|line| is_one(&line)))
 }
 
 /// What is to be done after an accept that failed.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use lameduck_core::Instant;
-use lameduck_core::server::Gate;
-use lameduck_service::listen::{AcceptError, ignore_newcomers};
+use lameduck_core::server::{Gate, Level};
+use lameduck_service::listen::{AcceptError, Emptying};
 use lameduck_service::{Body, Hub, Listener, Listening, Session, Watch};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -55,8 +55,10 @@ where
 /// A listening socket of this thread.
 struct Door {
     socket: TcpListener,
-    /// Until when accepting rests, for want of descriptors or memory.
+    /// Until when accepting rests: for want of descriptors or memory, or of the end of a handshake.
     rests_until: Option<Instant>,
+    /// Its end, since that has begun.
+    emptying: Option<Emptying>,
     _listening: Listening,
 }
 
@@ -86,7 +88,7 @@ where
             let (socket, listening) = listener.into_parts();
             let mut socket = TcpListener::from_std(socket);
             poll.registry().register(&mut socket, listener_token(index), Interest::READABLE)?;
-            doors.push(Door { socket, rests_until: None, _listening: listening });
+            doors.push(Door { socket, rests_until: None, emptying: None, _listening: listening });
         }
         Ok(Self {
             hub: Arc::clone(hub),
@@ -117,7 +119,7 @@ where
                             connection.socket.note(event);
                             self.drive(key);
                         }
-                        None => self.accept(MAILBOX.0 - 1 - key),
+                        None => self.answer_door(MAILBOX.0 - 1 - key),
                     },
                 }
             }
@@ -161,16 +163,27 @@ where
     fn close_doors(&mut self) {
         for index in (0..self.doors.len()).rev() {
             if self.hub.gate() == Gate::Emptying {
+                let now = self.hub.clock.now();
                 let door = &mut self.doors[index];
-                if let Err(error) = ignore_newcomers(&door.socket) {
-                    tracing::debug!("the kernel goes on queueing connections meanwhile: {error}");
-                }
+                door.emptying.get_or_insert_with(|| Emptying::begin(&door.socket, now));
                 self.accept(index);
+                let door = &mut self.doors[index];
+                // One that is short of descriptors has not been emptied.
+                if door.rests_until.is_none() {
+                    door.rests_until = door.emptying.as_mut().and_then(|emptying| emptying.look_again(now));
+                }
             }
-            // One that is short of descriptors has not been emptied: it is tried again after its rest.
             if self.doors[index].rests_until.is_none() || self.hub.gate() == Gate::Shut {
                 self.doors.swap_remove(index);
             }
+        }
+    }
+
+    /// Somebody may be at this door.
+    fn answer_door(&mut self, index: usize) {
+        match self.hub.level() {
+            Level::Serve => self.accept(index),
+            Level::Drain(_) | Level::Abort => self.close_doors(),
         }
     }
 
@@ -248,13 +261,10 @@ where
             }
         }
         for index in (0..self.doors.len()).rev() {
-            // Those behind it may have closed with it.
+            // Those before it may have closed with it.
             let rests_until = self.doors.get(index).and_then(|door| door.rests_until);
             if rests_until.is_some_and(|until| until <= now) {
-                self.accept(index);
-                if self.hub.gate() != Gate::Open {
-                    self.close_doors();
-                }
+                self.answer_door(index);
             }
         }
     }

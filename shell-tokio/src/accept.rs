@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use lameduck_core::server::Gate;
-use lameduck_service::listen::{AcceptError, ignore_newcomers};
+use lameduck_service::listen::{AcceptError, Emptying};
 use lameduck_service::{Body, Hub, Listening, Session};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
@@ -56,9 +56,7 @@ where
 
 /// Accepts what the kernel's queue holds, until it would block; then closes the socket.
 async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, SocketAddr)) -> io::Result<()> {
-    if let Err(error) = ignore_newcomers(&listener) {
-        tracing::debug!("the kernel goes on queueing connections while the queue is emptied: {error}");
-    }
+    let mut emptying = Emptying::begin(&listener, hub.clock.now());
     // The runtime knows of its readiness alone; the socket knows of its queue.
     let listener = listener.into_std()?;
     while hub.gate() != Gate::Shut {
@@ -67,7 +65,12 @@ async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, Sock
                 stream.set_nonblocking(true)?;
                 attend(TcpStream::from_std(stream)?, peer);
             }
-            Err(error) if AcceptError::of(&error) == AcceptError::Empty => break,
+            Err(error) if AcceptError::of(&error) == AcceptError::Empty => {
+                match emptying.look_again(hub.clock.now()) {
+                    Some(at) => tokio::time::sleep_until(hub.clock.to_std(at).into()).await,
+                    None => break,
+                }
+            }
             Err(error) if !recovers(hub, &error).await => return Err(error),
             Err(_) => {}
         }

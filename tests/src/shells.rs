@@ -13,6 +13,8 @@ use lameduck_core::{Allowance, Config, Timeouts};
 use lameduck_mio::Threads;
 use lameduck_service::{DrainHandle, Opened, Progress, Report, Server};
 
+use socket2::{SockFilter, SockRef};
+
 use crate::handlers::Handler;
 use crate::peer::Peer;
 
@@ -130,6 +132,29 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Keeps handshakes half done until the server sets a filter of its own: as where the network is slow,
+    /// the client has its SYN-ACK, and has sent an ACK and a request that have not arrived.
+    pub fn hold_handshakes(&self) {
+        const LOAD_BYTE: u16 = 0x30;
+        const AND: u16 = 0x54;
+        const SHIFT_LEFT: u16 = 0x64;
+        const RETURN_ACCUMULATOR: u16 = 0x16;
+        const FLAGS: u32 = 13;
+        const SYN: u32 = 0x02;
+        for listener in &self.opened.listeners {
+            let (socket, _listening) = listener.try_clone().expect("there are descriptors").into_parts();
+            // What is returned is how many bytes are kept: the SYN flag, shifted to the left as far as goes.
+            SockRef::from(&socket)
+                .attach_filter(&[
+                    SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+                    SockFilter::new(AND, 0, 0, SYN),
+                    SockFilter::new(SHIFT_LEFT, 0, 0, 24),
+                    SockFilter::new(RETURN_ACCUMULATOR, 0, 0, 0),
+                ])
+                .expect("the kernel takes filters");
+        }
+    }
+
     /// Serves with `handler` on `shell`, in threads of its own.
     pub fn start(self, shell: Shell, handler: Handler) -> Running {
         let handle = self.opened.handle();

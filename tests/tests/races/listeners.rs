@@ -9,10 +9,13 @@ use lameduck_tests::handlers::{Handler, Latch, text};
 use lameduck_tests::peer::Peer;
 use lameduck_tests::shells::{PATIENCE, Setup, Shell};
 use lameduck_tests::{on_every_shell, on_single_threads};
+use socket2::{Domain, SockFilter, Socket, Type};
 
 on_every_shell!(
     r06_a_connection_that_registers_after_the_drain_began_drains_too,
     r17_what_the_kernels_queue_holds_at_the_drain_is_served,
+    r17_a_client_whose_handshake_is_done_on_its_side_only_is_served,
+    r17_handshakes_that_are_never_finished_do_not_hold_the_doors,
     r18_the_doors_are_closed_in_a_drain_and_not_left_ajar,
     every_listener_serves_and_every_one_is_emptied_and_closed,
     a_drain_before_anyone_serves_still_serves_the_queue,
@@ -88,6 +91,39 @@ fn r17_what_the_kernels_queue_holds_at_the_drain_is_served(shell: Shell) {
         drop(peers);
         assert_eq!(server.clean_report().served, 64);
     }
+}
+
+/// It has its SYN-ACK, and takes the connection for made; its ACK and its request are on the way. A socket
+/// that is closed meanwhile answers them with a RST.
+fn r17_a_client_whose_handshake_is_done_on_its_side_only_is_served(shell: Shell) {
+    let bound = Setup { listeners: 2, ..Setup::default() }.open();
+    bound.hold_handshakes();
+    let server = bound.start(shell, Handler::echoing_the_path());
+    let mut peers: Vec<Peer> =
+        server.addresses().iter().cycle().take(6).map(|address| Peer::connect(*address)).collect();
+    peers.iter_mut().for_each(|peer| peer.get("/on-the-way"));
+    assert_eq!(server.handle.progress().open, 0, "the server knows of none of them");
+    server.drain();
+    for peer in &mut peers {
+        let reply = peer.reply();
+        assert_eq!((reply.body.as_slice(), reply.says_close()), (&b"/on-the-way"[..], true));
+    }
+    drop(peers);
+    assert_eq!(server.clean_report().served, 6);
+}
+
+/// A SYN is sent in no time, and by anyone.
+fn r17_handshakes_that_are_never_finished_do_not_hold_the_doors(shell: Shell) {
+    let bound = Setup::default().open();
+    let address = bound.addresses[0];
+    // The SYN-ACK does not reach its socket: nothing that could finish the handshake is ever sent.
+    let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are descriptors");
+    deaf.attach_filter(&[SockFilter::new(0x06, 0, 0, 0)]).expect("the kernel takes filters");
+    deaf.set_nonblocking(true).expect("it is a socket");
+    deaf.connect(&address.into()).expect_err("the SYN-ACK is awaited");
+    let server = bound.start(shell, Handler::echoing_the_path());
+    server.drain();
+    server.clean_report();
 }
 
 /// A client is refused, and goes elsewhere; it is not left in a queue that nobody empties.

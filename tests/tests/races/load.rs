@@ -160,20 +160,21 @@ fn connections_opened_around_the_drain_are_answered_or_refused(shell: Shell) {
         let (address, opened) = (server.address(), Arc::new(AtomicUsize::new(0)));
         let openers: Vec<_> = (0..8)
             .map(|_| {
-                let opened = Arc::clone(&opened);
+                let (opened, handle) = (Arc::clone(&opened), server.handle.clone());
                 thread::spawn(move || {
                     let mut fates = Vec::new();
-                    while opened.fetch_add(1, Ordering::SeqCst) < 400 {
+                    loop {
+                        match opened.fetch_add(1, Ordering::SeqCst) {
+                            400.. => return fates,
+                            // In the middle of all the others.
+                            count if count == 150 + round * 20 => handle.begin(),
+                            _ => {}
+                        }
                         fates.push(open_and_ask(address));
                     }
-                    fates
                 })
             })
             .collect();
-        while opened.load(Ordering::SeqCst) < 150 + round * 20 {
-            thread::yield_now();
-        }
-        server.drain();
         let fates: Vec<_> = openers.into_iter().flat_map(|opener| opener.join().unwrap()).collect();
         let count = |fate| fates.iter().filter(|known| **known == fate).count();
         let [answered, refused, lost] = [Fate::Answered, Fate::Refused, Fate::Lost].map(count);
