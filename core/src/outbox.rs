@@ -79,6 +79,16 @@ impl Outbox {
             self.pieces.pop_front();
         }
         self.tail_sent += left;
+        self.forget_sent();
+    }
+
+    /// Lets go of what has been sent of `tail`, once that is most of it: under a peer that is never quite done
+    /// reading it would stay for ever. Moves fewer bytes than it forgets.
+    fn forget_sent(&mut self) {
+        if self.tail_sent >= GATHER.max(self.tail.len() / 2) {
+            self.tail.drain(..self.tail_sent);
+            self.tail_sent = 0;
+        }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -82,6 +82,9 @@ impl Model for Runs {
             Property::always("I17: no wait is without a timer", |runs, state| {
                 probe::no_wait_is_without_a_timer(&runs.0, state)
             }),
+            Property::always("I18: a drain leaves an idle peer its moment", |_, state| {
+                keeps(state, Invariant::I18)
+            }),
             Property::sometimes("all that can be served is", |runs, state: &State| {
                 state.is_served_whole(&runs.0)
             }),
@@ -193,9 +196,13 @@ fn no_second_request_is_lost_whenever_it_comes() {
 #[test]
 fn no_request_with_a_body_is_lost_however_it_is_read() {
     explore(Script::new("a body", [post(POST)]).with_resets());
-    explore(narrow(Script::new("a body, narrow, then another", [post(POST), get()]).cut_near_edges(5)));
-    explore(narrow(Script::new("chunks and trailers", [post(CHUNKED)])).answered_with(&[Answer::Known]));
-    explore(Script::new("a body that waits for 100", [expects(), get()]).cut_near_edges(3));
+    explore(narrow(Script::new("a body, narrow, then another", [post(POST), get()]).cut_near_edges(4)));
+    explore(
+        narrow(Script::new("chunks and trailers", [post(CHUNKED)]))
+            .answered_with(&[Answer::Known])
+            .cut_near_edges(16),
+    );
+    explore(Script::new("a body that waits for 100", [expects(), get()]).cut_near_edges(2));
 }
 
 #[test]

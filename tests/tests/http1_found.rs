@@ -114,3 +114,16 @@ fn a_tunnel_that_both_sides_have_finished_is_not_cancelled_while_it_is_flushed()
     let end = Event::End { id: ID, trailers: None };
     assert_eq!(events, [end, Event::Closed(CloseReason::CutByForce)]);
 }
+
+#[test]
+fn a_500_for_a_handler_that_gave_up_is_not_reset_away() {
+    let mut wire = Wire::new(&Config::default());
+    wire.feed("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    wire.eof();
+    wire.connection.reset(NOW, ID).expect("the request is there");
+    let events = wire.settle();
+    assert!(wire.text().starts_with("HTTP/1.1 500 "), "{}", wire.text());
+    // The transport is dropped now: a reset would throw away what the peer has not read yet.
+    let [Event::Cancelled { .. }, Event::Closed(reason)] = events[..] else { panic!("{events:?}") };
+    assert!(!reason.resets(), "{reason}");
+}

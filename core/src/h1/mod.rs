@@ -227,7 +227,8 @@ impl Http1 {
     pub(crate) fn reset(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
         self.expect_active(id)?;
         match self.life.phase() {
-            _ if self.life.owes_response() => self.refuse_with(now, 500, CloseReason::HandlerReset),
+            // The 500 is a whole response: nothing may reset the transport behind it.
+            _ if self.life.owes_response() => self.refuse_with(now, 500, CloseReason::Finished),
             Phase::Exchange { response: Responding::Done, .. } => self.abandon_body(),
             _ => self.closing(|life| life.break_off(CloseReason::HandlerReset)),
         }

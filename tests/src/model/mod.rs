@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lameduck_core::{
-    BodyLength, CancelReason, CloseReason, Connection, Event, Instant, ResponseHead, Stage, StreamId, Timer,
-    Transmit,
+    Allowance, BodyLength, CancelReason, CloseReason, Connection, Event, Instant, ResponseHead, Stage,
+    StreamId, Timer, Transmit,
 };
 
 use crate::reader::{Asked, Delimited, Extent, Reply, read_reply};
@@ -43,6 +43,7 @@ pub enum Invariant {
     I15,
     I16,
     I17,
+    I18,
 }
 
 /// What can happen.
@@ -111,6 +112,8 @@ pub enum Peer {
 /// The drain, as the model ordered it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Ordered {
+    /// When it was ordered.
+    pub at: Instant,
     /// When what is left is to be cut.
     pub deadline: Instant,
     /// How many response heads had been written.
@@ -174,6 +177,8 @@ pub struct State {
     /// What the peer took of the response that is not whole yet.
     taken: Vec<u8>,
     has_taken_one: bool,
+    /// Since when there is nothing for the peer to take.
+    took_at: Option<Instant>,
     has_paused: bool,
     has_discarded: bool,
     /// A final response has been written that says that it is the last.
@@ -201,6 +206,7 @@ impl State {
             replies: Vec::new(),
             taken: Vec::new(),
             has_taken_one: false,
+            took_at: Some(Instant::ORIGIN),
             has_paused: false,
             has_discarded: false,
             said_close: false,
@@ -336,10 +342,36 @@ impl State {
         };
         self.require(Invariant::I13, self.fin_at.is_none() && is_whole != Some(false));
         if is_whole.is_none() {
+            self.require(Invariant::I18, self.may_leave(script));
             self.fin_at = Some(self.sent);
             self.read_replies(script);
         }
         is_whole.is_none()
+    }
+
+    /// Whether a FIN to a peer that owes us nothing has waited long enough for its next request, in a drain.
+    fn may_leave(&self, script: &Script) -> bool {
+        let Some(drain) = self.drain else { return true };
+        let took_at = self.took_at.unwrap_or(self.now);
+        let is_stale = |allowance: Allowance| self.now >= took_at + allowance.serving;
+        let timeouts = &script.config.timeouts;
+        let read_up = self.told.checked_sub(1).map_or(0, |last| script.requests[last].ends);
+        let is_idle = self.sent == read_up && self.turn.is_none() && self.peer == Peer::Open;
+        match (is_idle && !self.said_close && !self.has_discarded && !self.is_excused, self.told) {
+            (false, _) => true,
+            (true, 0) => {
+                self.now >= drain.at + timeouts.first_request.draining || is_stale(timeouts.first_request)
+            }
+            (true, _) => self.now >= took_at + timeouts.keep_alive.draining || is_stale(timeouts.keep_alive),
+        }
+    }
+
+    /// Whether it is the peer's turn to send more of a request's body.
+    pub(crate) fn awaits_body(&self, script: &Script, turn: &Turn) -> bool {
+        let request = &script.requests[self.told - 1];
+        let waits = request.sends == Sends::Expects && self.sent == request.head_ends && !turn.asked_for;
+        let has_room = turn.held < script.config.limits.body_window.max(1);
+        turn.body == Progress::Begun && !turn.tunnel && has_room && !waits
     }
 
     /// What waits to be sent.
@@ -352,6 +384,11 @@ impl State {
 
     fn observe(&mut self) {
         let pending = self.pending();
+        match (pending.is_empty(), self.took_at) {
+            (false, _) => self.took_at = None,
+            (true, Some(_)) => {}
+            (true, None) => self.took_at = Some(self.now),
+        }
         if pending.is_empty() {
             self.has_taken_one = false;
         }
@@ -414,7 +451,7 @@ impl State {
 
     fn order_drain(&mut self) {
         let deadline = self.now + GRACE;
-        self.drain = Some(Ordered { deadline, heads: self.heads });
+        self.drain = Some(Ordered { at: self.now, deadline, heads: self.heads });
         self.connection.drain(self.now, deadline);
         let mut again = self.connection.clone();
         again.drain(self.now, deadline);
@@ -587,6 +624,9 @@ impl State {
             }
             Event::Closed(reason) => {
                 self.ended = Some(reason);
+                let never_switches =
+                    script.requests.iter().all(|request| request.verdict != Verdict::RefuseInDrain);
+                self.require(Invariant::I13, !(reason.resets() && self.fin_at.is_some() && never_switches));
                 self.require(Invariant::I11, self.turn.is_none());
                 if script.manners == Manners::Faithful {
                     self.judge(script, reason);

@@ -24,12 +24,9 @@ pub fn time_alone_ends_a_drain(script: &Script, state: &State) -> bool {
     })
 }
 
-/// I17: a connection that no handler has ends by itself in time, drain or not.
+/// I17: a connection that waits for no handler ends by itself in time, drain or not.
 pub fn no_wait_is_without_a_timer(script: &Script, state: &State) -> bool {
-    [Takes::Everything, Takes::Nothing].into_iter().all(|takes| {
-        let with_handler = matches!(state.connection.status().stage, Stage::Serving | Stage::Tunnel);
-        with_handler || state.turn.is_some() || idle_away(script, state, takes).is_some()
-    })
+    [Takes::Everything, Takes::Nothing].into_iter().all(|takes| idle_away(script, state, takes).is_some())
 }
 
 /// What a peer that has fallen silent does with what it is sent.
@@ -39,7 +36,7 @@ enum Takes {
     Nothing,
 }
 
-/// Whether a request was with its handler on the way.
+/// Whether a request waited for its handler on the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Handler {
     None,
@@ -57,7 +54,7 @@ fn idle_away(script: &Script, state: &State, takes: Takes) -> Option<(Instant, H
             run.act(script, Action::Take(Amount::All));
             run.settle(script);
         }
-        if matches!(run.connection.status().stage, Stage::Serving | Stage::Tunnel) {
+        if run.turn.is_some_and(|turn| !run.awaits_body(script, &turn)) {
             handler = Handler::Silent;
         }
         if run.ended.is_some() {
