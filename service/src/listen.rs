@@ -136,14 +136,16 @@ pub struct Emptying {
     since: Instant,
     /// Whether a handshake was under way when the queue was last found empty, or before.
     is_awaited: bool,
+    /// How long until the queue is looked at again: longer each time, since that is no small thing to find out.
+    rest: Duration,
 }
 
 impl Emptying {
     /// How long a handshake may take.
     const HANDSHAKE: Duration = Duration::from_secs(1);
 
-    /// How long until the queue is looked at again.
-    const LOOK: Duration = Duration::from_millis(10);
+    /// How long until the queue is first looked at again.
+    const REST: Duration = Duration::from_millis(10);
 
     /// Begins. To be followed by accepting, until the queue is empty.
     pub fn begin(listener: &impl AsFd, now: Instant) -> Self {
@@ -151,7 +153,7 @@ impl Emptying {
             tracing::debug!("the kernel goes on queueing connections while the queue is emptied: {error}");
         }
         let address = SockRef::from(listener).local_addr().ok().and_then(|address| address.as_socket());
-        Self { address, since: now, is_awaited: address.is_some_and(has_half_open) }
+        Self { address, since: now, is_awaited: address.is_some_and(has_half_open), rest: Self::REST }
     }
 
     /// The queue was found empty: when it is to be emptied again; never, where the socket is to be closed.
@@ -160,7 +162,9 @@ impl Emptying {
             return None;
         }
         self.is_awaited = self.address.is_some_and(has_half_open);
-        Some(if self.is_awaited { now + Self::LOOK } else { now })
+        let rest = self.rest;
+        self.rest = rest * 2;
+        Some(if self.is_awaited { now + rest } else { now })
     }
 }
 

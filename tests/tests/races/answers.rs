@@ -23,6 +23,7 @@ on_every_shell!(
     r15_pipelined_requests_are_served_in_order_and_the_last_says_close,
     r15_nothing_behind_a_response_that_said_close_is_executed,
     r15_a_pipelined_head_that_is_not_whole_is_waited_for,
+    r15_a_pipeline_longer_than_the_server_keeps_is_answered_up_to_a_close,
     r26_a_slow_reader_gets_every_byte_ahead_of_the_fin,
     r26_a_response_that_waits_to_be_sent_is_waited_for,
     r27_a_reader_that_has_stopped_does_not_hold_the_drain_to_its_deadline,
@@ -224,6 +225,40 @@ fn r15_a_pipelined_head_that_is_not_whole_is_waited_for(shell: Shell) {
     server.clean_report();
 }
 
+/// More is in the kernel's buffer than the server takes ahead. Whatever it executes it answers, in order; what
+/// it does not execute is behind a response that says close.
+fn r15_a_pipeline_longer_than_the_server_keeps_is_answered_up_to_a_close(shell: Shell) {
+    let (called, go_on) = (Latch::new(), Latch::new());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (counter, inside, out) = (Arc::clone(&calls), called.clone(), go_on.clone());
+    let handler = Handler::new(move |request| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        let held = telling(&inside, out.wait());
+        async move {
+            held.await;
+            text(request.uri().path().to_owned())
+        }
+    });
+    let server = Setup::default().start(shell, handler);
+    let mut peer = server.connect();
+    peer.send((0..3000).map(|number| get(&format!("/{number}"))).collect::<String>());
+    called.block("the first call");
+    server.drain();
+    go_on.open();
+    let mut answered = 0;
+    loop {
+        let reply = peer.reply();
+        assert_eq!(reply.body, format!("/{answered}").as_bytes());
+        answered += 1;
+        if reply.says_close() {
+            break;
+        }
+    }
+    peer.expect_fin();
+    assert_eq!(server.clean_report().served, answered);
+    assert_eq!(calls.load(Ordering::SeqCst) as u64, answered);
+}
+
 fn pattern(size: usize) -> Bytes {
     (0..size).map(|at| (at % 251) as u8).collect::<Vec<u8>>().into()
 }
@@ -261,7 +296,7 @@ fn r26_a_slow_reader_gets_every_byte_ahead_of_the_fin(shell: Shell) {
 fn r26_a_response_that_waits_to_be_sent_is_waited_for(shell: Shell) {
     let mut setup = Setup::default();
     setup.config.limits.send_queue = 64 << 20;
-    let body = pattern(16 << 20);
+    let body = pattern(6 << 20);
     let content = body.clone();
     let server = setup.start(
         shell,

@@ -15,6 +15,7 @@ use lameduck_tests::shells::{Setup, Shell};
 on_every_shell!(
     a_body_that_is_being_read_is_read_to_its_end_and_served,
     a_chunked_body_and_its_trailers_come_through_a_drain,
+    r02_a_head_that_begins_behind_the_end_of_a_body_has_begun,
     r16_a_body_that_stalls_in_a_drain_gets_408,
     a_body_that_the_handler_leaves_unread_holds_the_client_back,
     a_body_is_read_on_once_its_handler_goes_on,
@@ -72,6 +73,25 @@ fn a_chunked_body_and_its_trailers_come_through_a_drain(shell: Shell) {
     assert_eq!(peer.reply().body, b"abcdefg Some(\"42\")");
     peer.expect_fin();
     server.clean_report();
+}
+
+/// One segment ends a body and begins the next head.
+fn r02_a_head_that_begins_behind_the_end_of_a_body_has_begun(shell: Shell) {
+    let (called, go_on) = (Latch::new(), Latch::new());
+    let server = Setup::default().start(shell, late_reader(&called, &go_on));
+    let mut peer = server.connect();
+    peer.send(post("/", 6) + "abc");
+    called.block("the call");
+    peer.send("defPOST / HT");
+    server.drain();
+    go_on.open();
+    let reply = peer.reply();
+    assert_eq!((reply.body.as_slice(), reply.says_close()), (&b"6"[..], false));
+    peer.send("TP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab");
+    let reply = peer.reply();
+    assert_eq!((reply.body.as_slice(), reply.says_close()), (&b"2"[..], true));
+    peer.expect_fin();
+    assert_eq!(server.clean_report().served, 2);
 }
 
 /// A peer that stalls is bounded by the body timer.

@@ -6,7 +6,7 @@ use lameduck_core::server::{Cause, Stage};
 use lameduck_core::{Allowance, CloseReason, Stage as ConnectionStage, Timer};
 use lameduck_tests::handlers::{Handler, Latch, pipe, streaming};
 use lameduck_tests::on_every_shell;
-use lameduck_tests::peer::{End, post};
+use lameduck_tests::peer::{End, Peer, post};
 use lameduck_tests::shells::{PATIENCE, Setup, Shell};
 
 on_every_shell!(
@@ -294,4 +294,28 @@ fn the_steps_of_a_drain_are_recorded(shell: Shell) {
         matches!(steps[..], [(Stage::Serving, Cause::Asked), (Stage::Draining { .. }, Cause::NothingLeft)]),
         "{steps:?}"
     );
+}
+
+/// A server that nobody waits for any more is not left running: its connections are cut, its doors closed.
+#[test]
+fn a_serve_that_is_dropped_is_forced_to_end() {
+    let bound = Setup { listeners: 2, ..Setup::default() }.open();
+    let (addresses, handle) = (bound.addresses.clone(), bound.opened.handle());
+    let (called, never) = (Latch::new(), Latch::new());
+    let handler = Handler::held(&called, &never);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let serving = runtime.spawn(lameduck_tokio::serve(bound.opened, handler));
+    let mut peer = Peer::connect(addresses[0]);
+    peer.get("/stuck");
+    called.block("the call");
+    serving.abort();
+    peer.expect_reset();
+    assert!(runtime.block_on(serving).unwrap_err().is_cancelled());
+    while handle.progress().stage != Stage::Stopped {
+        handle.wait_for_step(handle.progress().stage, PATIENCE);
+    }
+    assert_eq!(handle.progress().open, 0);
+    for address in addresses {
+        while std::net::TcpStream::connect(address).is_ok() {}
+    }
 }

@@ -9,7 +9,7 @@ use lameduck_service::DrainNotice;
 use lameduck_tests::handlers::{Handler, Latch, Tap, block_on, collect, pipe, streaming, telling, text};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::peer::{End, Lost, post};
-use lameduck_tests::shells::{Setup, Shell};
+use lameduck_tests::shells::{PATIENCE, Setup, Shell};
 
 on_every_shell!(
     the_notice_reaches_a_running_handler_with_its_deadline,
@@ -17,6 +17,7 @@ on_every_shell!(
     a_handler_that_is_called_in_a_drain_is_told_at_once,
     a_client_that_leaves_cancels_its_handler,
     a_client_that_leaves_ends_the_stream_it_was_sent,
+    a_client_that_closes_ends_its_stream_when_it_is_written_to,
     a_client_that_leaves_in_its_body_cancels_the_reader,
     a_fin_is_not_taken_for_leaving,
     a_fin_is_taken_for_leaving_where_that_is_configured,
@@ -140,6 +141,24 @@ fn a_client_that_leaves_ends_the_stream_it_was_sent(shell: Shell) {
     peer.reset();
     tap.gone().block("the end of the stream");
     server.clean_report();
+}
+
+/// A FIN alone does not tell that it has left; what it answers to the next piece does.
+fn a_client_that_closes_ends_its_stream_when_it_is_written_to(shell: Shell) {
+    let (server, taps) = streams(shell);
+    let mut peer = server.connect();
+    peer.get("/");
+    peer.take_through("\r\n\r\n");
+    let tap = taps.lock().unwrap().pop().expect("its head is here");
+    drop(peer);
+    server.drain();
+    let (gone, since) = (tap.gone(), std::time::Instant::now());
+    while !gone.is_open() {
+        assert!(since.elapsed() < PATIENCE, "nobody hears of its RST");
+        tap.send("anybody there?");
+        thread::yield_now();
+    }
+    assert_eq!(server.clean_report().served, 0);
 }
 
 /// The reader hears why.

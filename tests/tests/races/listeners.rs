@@ -7,7 +7,7 @@ use lameduck_core::server::{Cause, Stage};
 use lameduck_service::{Hub, Opened};
 use lameduck_tests::handlers::{Handler, Latch, text};
 use lameduck_tests::peer::Peer;
-use lameduck_tests::shells::{PATIENCE, Setup, Shell};
+use lameduck_tests::shells::{Bound, PATIENCE, Setup, Shell};
 use lameduck_tests::{on_every_shell, on_single_threads};
 use socket2::{Domain, SockFilter, Socket, Type};
 
@@ -18,6 +18,7 @@ on_every_shell!(
     r17_handshakes_that_are_never_finished_do_not_hold_the_doors,
     r18_the_doors_are_closed_in_a_drain_and_not_left_ajar,
     every_listener_serves_and_every_one_is_emptied_and_closed,
+    ipv6_is_emptied_and_closed_too,
     a_drain_before_anyone_serves_still_serves_the_queue,
     a_drain_of_a_server_that_listens_nowhere_ends,
     an_address_is_free_once_the_drain_has_ended,
@@ -162,6 +163,27 @@ fn every_listener_serves_and_every_one_is_emptied_and_closed(shell: Shell) {
     }
     drop((peers, waiting));
     assert_eq!(server.clean_report().served, 9);
+}
+
+/// Its handshakes are in another table, and its segments have a header of another length.
+fn ipv6_is_emptied_and_closed_too(shell: Shell) {
+    let Ok(server) = lameduck_service::Server::bind("[::1]:0") else {
+        eprintln!("skipped: there is no IPv6 here");
+        return;
+    };
+    let setup = Setup::default();
+    let addresses = server.addresses();
+    let bound = Bound { addresses, opened: server.config(setup.config).plan(setup.plan).open() };
+    bound.hold_handshakes();
+    let server = bound.start(shell, Handler::echoing_the_path());
+    let mut peers: Vec<Peer> = (0..4).map(|_| server.connect()).collect();
+    peers.iter_mut().for_each(|peer| peer.get("/on-the-way"));
+    server.drain();
+    for peer in &mut peers {
+        assert!(peer.reply().says_close());
+    }
+    drop(peers);
+    assert_eq!(server.clean_report().served, 4);
 }
 
 /// The operator may be faster than the shell.

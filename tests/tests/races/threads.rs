@@ -77,7 +77,7 @@ fn a_stream_that_another_thread_feeds_is_never_forgotten(shell: Shell) {
 
 /// Every thread sees that all is over, whichever saw the last connection go.
 fn starts_and_ends_in_a_row_all_end(shell: Shell) {
-    for round in 0..60 {
+    for round in 0..25 {
         let server = Setup::default().start(shell, Handler::echoing_the_path());
         let peers: Vec<_> = (0..round % 4)
             .map(|_| {
@@ -94,7 +94,7 @@ fn starts_and_ends_in_a_row_all_end(shell: Shell) {
 
 /// Whoever starts finds the level as it is, at whatever step.
 fn a_drain_that_crosses_the_start_ends(shell: Shell) {
-    for round in 0..60 {
+    for round in 0..25 {
         let server = Setup::default().start(shell, Handler::echoing_the_path());
         for _ in 0..round {
             thread::yield_now();
@@ -106,7 +106,7 @@ fn a_drain_that_crosses_the_start_ends(shell: Shell) {
 
 /// Two operators, two threads.
 fn a_force_that_crosses_the_drain_ends(shell: Shell) {
-    for _ in 0..40 {
+    for _ in 0..25 {
         let (called, never) = (Latch::new(), Latch::new());
         let server = Setup::default().start(shell, Handler::held(&called, &never));
         let mut peer = server.connect();
