@@ -243,6 +243,7 @@ impl Connection {
     // D. What the caller is to do.
 
     /// The next thing that happened.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.http1.poll_event(self.now, &self.config)
     }

@@ -171,8 +171,10 @@ pub enum CloseReason {
     TunnelEnded,
     /// The peer left in the middle of a request: the transport failed, or its FIN was taken for leaving.
     PeerLeft,
-    /// The handler gave its response up half-way.
+    /// The handler gave its response up half-way; its framing tells the peer.
     HandlerReset,
+    /// The handler gave up half-way what only the end of the connection delimits: only a reset tells the peer.
+    HandlerBrokeOff,
     /// Cut at the drain's deadline.
     CutAtDeadline,
     /// Cut by the operator, who would not wait.
@@ -187,7 +189,7 @@ impl CloseReason {
 
     /// Whether something that was to be sent has not been.
     pub const fn leaves_unsent(self) -> bool {
-        self.resets() || matches!(self, Self::PeerLeft)
+        matches!(self, Self::CutAtDeadline | Self::CutByForce | Self::TimedOut(Timer::Write) | Self::PeerLeft)
     }
 
     /// Whether the transport must be reset rather than closed: a response that ends with the connection
@@ -195,7 +197,7 @@ impl CloseReason {
     pub const fn resets(self) -> bool {
         matches!(
             self,
-            Self::CutAtDeadline | Self::CutByForce | Self::HandlerReset | Self::TimedOut(Timer::Write)
+            Self::CutAtDeadline | Self::CutByForce | Self::HandlerBrokeOff | Self::TimedOut(Timer::Write)
         )
     }
 }
@@ -211,7 +213,9 @@ impl fmt::Display for CloseReason {
             Self::UpgradeRefused => f.write_str("upgrade refused with 503 while the server drains"),
             Self::TunnelEnded => f.write_str("the tunnel ended"),
             Self::PeerLeft => f.write_str("the peer left in the middle of a request"),
-            Self::HandlerReset => f.write_str("its handler gave up half-way through the response"),
+            Self::HandlerReset | Self::HandlerBrokeOff => {
+                f.write_str("its handler gave up half-way through the response")
+            }
             Self::CutAtDeadline => f.write_str("cut at the drain's deadline"),
             Self::CutByForce => f.write_str("cut by a forced stop"),
         }

@@ -1,6 +1,6 @@
 //! Heads: a request's as it came, a response's as it is to go.
 
-use alloc::vec::Vec;
+use alloc::vec;
 use core::fmt;
 use core::ops::Range;
 
@@ -36,20 +36,28 @@ pub(crate) struct Fields {
 
 const ENTRY: usize = 8;
 
+/// The most bytes of a block that lies in one allocation with the count of those who share it.
+const BRIEF: usize = 256;
+
 impl Fields {
-    /// Copies `text` and indexes the fields within it: one allocation of the exact size.
+    /// Copies `text` and indexes the fields within it. A longer block has the exact size, and gets its count
+    /// beside it when it is first shared.
     ///
     /// `text` must be shorter than 64 KiB and hold every field; spans that it does not hold read as empty.
     pub(crate) fn new<'a>(text: &[u8], fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
-        let mut block = Vec::with_capacity(text.len() + fields.len() * ENTRY);
-        block.extend_from_slice(text);
-        for (name, value) in fields {
-            for span in [span(text, name), span(text, value)] {
-                block.extend_from_slice(&span.start.to_le_bytes());
-                block.extend_from_slice(&span.end.to_le_bytes());
-            }
-        }
-        Self { block: Bytes::from(block), index: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+        let length = text.len() + fields.len() * ENTRY;
+        let block = if length <= BRIEF {
+            let mut block = [0; BRIEF];
+            write_block(&mut block[..length], text, fields);
+            let mut block = Bytes::from_owner(block);
+            block.truncate(length);
+            block
+        } else {
+            let mut block = vec![0; length];
+            write_block(&mut block, text, fields);
+            Bytes::from(block)
+        };
+        Self { block, index: u32::try_from(text.len()).unwrap_or(u32::MAX) }
     }
 
     fn text(&self) -> &[u8] {
@@ -61,8 +69,8 @@ impl Fields {
     }
 
     fn spans(&self) -> impl ExactSizeIterator<Item = (Range<usize>, Range<usize>)> + Clone + '_ {
-        let index = self.block.get(self.index as usize..).unwrap_or(&[]);
-        index.chunks_exact(ENTRY).map(|entry| {
+        let (entries, _) = self.block.get(self.index as usize..).unwrap_or(&[]).as_chunks::<ENTRY>();
+        entries.iter().map(|entry| {
             let at = |i: usize| usize::from(u16::from_le_bytes([entry[i], entry[i + 1]]));
             (at(0)..at(2), at(4)..at(6))
         })
@@ -78,6 +86,25 @@ impl Fields {
     fn shared(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
         let text = self.text();
         self.spans().map(move |(name, value)| (text.get(name).unwrap_or(&[]), self.block.slice(value)))
+    }
+}
+
+/// Writes `text`, and behind it the places of its fields.
+fn write_block<'a>(
+    block: &mut [u8],
+    text: &[u8],
+    fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
+) {
+    let (start, index) = block.split_at_mut(text.len());
+    start.copy_from_slice(text);
+    let (entries, _) = index.as_chunks_mut::<ENTRY>();
+    for (entry, (name, value)) in entries.iter_mut().zip(fields) {
+        let (name, value) = (span(text, name), span(text, value));
+        let [a, b] = name.start.to_le_bytes();
+        let [c, d] = name.end.to_le_bytes();
+        let [e, f] = value.start.to_le_bytes();
+        let [g, h] = value.end.to_le_bytes();
+        *entry = [a, b, c, d, e, f, g, h];
     }
 }
 
@@ -126,6 +153,11 @@ impl RequestHead {
     /// The method. Methods are case-sensitive (RFC 9110 section 9.1).
     pub fn method(&self) -> &str {
         str_of(self.fields.text(), range(self.method))
+    }
+
+    /// The method, which is ASCII.
+    pub fn method_bytes(&self) -> &[u8] {
+        self.fields.text().get(range(self.method)).unwrap_or(&[])
     }
 
     /// The target as it came, in any of its four forms (RFC 9112 section 3.2).

@@ -10,6 +10,9 @@ const GATHER: usize = 2048;
 /// Room for a usual response head and a small body.
 const FIRST_ROOM: usize = 256;
 
+/// As much of what has been sent may stay in the way of what follows, before that is moved up.
+const SENT_ROOM: usize = 4096;
+
 /// A queue of bytes: small pieces gathered, large ones shared. It owns no memory while it is empty.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Outbox {
@@ -33,7 +36,7 @@ impl Outbox {
     /// Writes small things at the end of the queue.
     pub(crate) fn gather<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         if self.tail.capacity() == 0 {
-            self.tail.reserve(FIRST_ROOM);
+            self.tail = Vec::with_capacity(FIRST_ROOM);
         }
         let before = self.tail.len();
         let result = write(&mut self.tail);
@@ -79,20 +82,18 @@ impl Outbox {
             self.pieces.pop_front();
         }
         self.tail_sent += left;
-        self.forget_sent();
-    }
-
-    /// Lets go of what has been sent of `tail`, once that is most of it: under a peer that is never quite done
-    /// reading it would stay for ever. Moves fewer bytes than it forgets.
-    fn forget_sent(&mut self) {
-        if self.tail_sent >= GATHER.max(self.tail.len() / 2) {
+        if self.tail_sent >= SENT_ROOM && self.tail_sent >= self.tail.len() / 2 {
             self.tail.drain(..self.tail_sent);
             self.tail_sent = 0;
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        if self.pieces.capacity() > 0 {
+            self.pieces = VecDeque::new();
+        }
+        self.tail = Vec::new();
+        (self.tail_sent, self.len) = (0, 0);
     }
 }
 

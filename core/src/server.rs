@@ -222,7 +222,12 @@ impl Server {
         let now = self.tick(now);
         while let Some((_, cause)) = self.next_step(plan).filter(|(at, _)| *at <= now) {
             match cause {
-                Cause::Deadline => self.pass_to(Stage::Forced, cause),
+                Cause::Deadline => {
+                    // Whoever is still in the kernel's queue has waited in vain: for descriptors, say.
+                    self.gate = Gate::Shut;
+                    self.pass_to(Stage::Forced, cause);
+                    self.stop_if_empty();
+                }
                 _ => self.begin_drain(plan, cause),
             }
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::error::ApiMisuse;
 use crate::h1::body::may_trail;
 use crate::h1::framing::list;
-use crate::h1::head::{Kind, is_token_byte};
+use crate::h1::head::{Kind, TOKEN};
 use crate::head::{Date, Field, ResponseLength, Version};
 use crate::lifecycle::http1::Persistence;
 use crate::outbox::Outbox;
@@ -273,7 +273,7 @@ fn write_date(text: &mut Vec<u8>, date: Option<Date>) {
 
 /// Writes a field line; refuses one that would be read as something else (RFC 9110 section 5.5).
 fn write_field(text: &mut Vec<u8>, field: Field<'_>) -> Result<(), ApiMisuse> {
-    let name_fits = !field.name.is_empty() && field.name.bytes().all(is_token_byte);
+    let name_fits = !field.name.is_empty() && TOKEN.has_all(field.name.as_bytes());
     if !name_fits || memchr::memchr3(b'\r', b'\n', 0, field.value).is_some() {
         return Err(ApiMisuse::BadField);
     }
@@ -285,22 +285,22 @@ fn write_field(text: &mut Vec<u8>, field: Field<'_>) -> Result<(), ApiMisuse> {
 }
 
 fn write_decimal(text: &mut Vec<u8>, number: u64) {
-    write_number(text, number, 10);
+    write_number::<10>(text, number);
 }
 
 fn write_hex_line(text: &mut Vec<u8>, number: usize) {
-    write_number(text, number as u64, 16);
+    write_number::<16>(text, number as u64);
     text.extend_from_slice(b"\r\n");
 }
 
-fn write_number(text: &mut Vec<u8>, mut number: u64, base: u64) {
+fn write_number<const BASE: u64>(text: &mut Vec<u8>, mut number: u64) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut digits = [0; 20];
     let mut first = digits.len();
     loop {
         first -= 1;
-        digits[first] = DIGITS[(number % base) as usize];
-        number /= base;
+        digits[first] = DIGITS[(number % BASE) as usize];
+        number /= BASE;
         if number == 0 {
             return text.extend_from_slice(&digits[first..]);
         }

@@ -6,6 +6,7 @@ use core::mem::MaybeUninit;
 use crate::config::Limits;
 use crate::error::PeerError;
 use crate::event::BodyLength;
+use crate::h1::byte_set::ByteSet;
 use crate::h1::framing::Framing;
 use crate::h1::target;
 use crate::head::{RequestHead, Version};
@@ -27,10 +28,10 @@ impl Scanner {
     /// Looks through `text`, which starts with the head and has grown since the last call. The length of
     /// the head, when it is whole.
     pub(crate) fn scan(&mut self, text: &[u8], limits: &Limits) -> Result<Option<usize>, PeerError> {
-        if text.first().is_some_and(|byte| !is_token_byte(*byte)) {
+        if text.first().is_some_and(|byte| !TOKEN.has(*byte)) {
             return Err(PeerError::BadRequestLine);
         }
-        while let Some(offset) = text.get(self.at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+        while let Some(offset) = text.get(self.at..).and_then(find_feed) {
             let feed = self.at + offset;
             self.check_length(feed + 1, limits)?;
             if feed == self.line || text[feed - 1] != b'\r' {
@@ -59,6 +60,24 @@ impl Scanner {
         }
         Ok(())
     }
+}
+
+/// Where the first LF is. The lines of a head are short: eight bytes at a step are there before a search that
+/// is made for long texts has begun.
+fn find_feed(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const FEEDS: u64 = u64::from_le_bytes([b'\n'; 8]);
+    let (words, rest) = text.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word) ^ FEEDS;
+        // The highest bit of each byte that is zero, and perhaps of some behind the first of these.
+        let found = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let offset = rest.iter().position(|byte| *byte == b'\n')?;
+    Some(words.len() * 8 + offset)
 }
 
 /// What kind of exchange a request asks for.
@@ -146,9 +165,5 @@ fn names_other_version(text: &[u8]) -> bool {
     }
 }
 
-/// RFC 9110 section 5.6.2.
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
-}
+/// `tchar` (RFC 9110 section 5.6.2)
+pub(crate) static TOKEN: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");

@@ -148,6 +148,11 @@ impl Intake {
         matches!(self.reader, Reader::Discard { .. } | Reader::Nobody)
     }
 
+    /// Whether nobody reads what is still to come, or the peer has not been told to send it.
+    pub(crate) fn has_no_reader(&self) -> bool {
+        self.reader != Reader::Handler
+    }
+
     /// Whether more is to come than `limit`, as far as that is known.
     pub(crate) fn exceeds(&self, limit: u64) -> bool {
         self.decoder.remaining().is_some_and(|remaining| remaining > limit)

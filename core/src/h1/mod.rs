@@ -3,6 +3,7 @@
 //! This codec translates and keeps no opinion: what is done next is asked of the lifecycle.
 
 mod body;
+mod byte_set;
 mod encode;
 mod framing;
 mod head;
@@ -204,7 +205,7 @@ impl Http1 {
         match self.encoder.finish(&mut self.outbox, trailers) {
             Ok(()) => {}
             Err(ApiMisuse::BodyTooShort) => {
-                self.closing(|life| life.break_off(CloseReason::HandlerReset));
+                self.break_off();
                 return Err(ApiMisuse::BodyTooShort);
             }
             Err(error) => return Err(error),
@@ -227,12 +228,21 @@ impl Http1 {
     pub(crate) fn reset(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
         self.expect_active(id)?;
         match self.life.phase() {
-            // The 500 is a whole response: nothing may reset the transport behind it.
-            _ if self.life.owes_response() => self.refuse_with(now, 500, CloseReason::Finished),
-            Phase::Exchange { response: Responding::Done, .. } => self.abandon_body(),
-            _ => self.closing(|life| life.break_off(CloseReason::HandlerReset)),
+            _ if self.life.owes_response() => self.refuse_with(now, 500, CloseReason::HandlerReset),
+            Phase::Exchange { response: Responding::Done { .. }, .. } => self.abandon_body(),
+            _ => self.break_off(),
         }
         Ok(())
+    }
+
+    /// The response cannot be completed. What its framing says shows that to the peer; where nothing does, a
+    /// FIN would look like its end.
+    fn break_off(&mut self) {
+        let reason = match self.encoder {
+            Encoder::Raw => CloseReason::HandlerBrokeOff,
+            _ => CloseReason::HandlerReset,
+        };
+        self.closing(|life| life.end(reason));
     }
 
     /// The handler asks for the body: a peer that waits for a word to send it gets that (RFC 9110 section
@@ -266,7 +276,10 @@ impl Http1 {
             self.life.leave_tunnel(now);
         } else if self.intake.is_ended() {
             self.intake.discard(0);
-        } else if self.intake.awaits_continue() || self.intake.exceeds(config.limits.discard) {
+        } else if self.intake.awaits_continue()
+            || self.intake.exceeds(config.limits.discard)
+            || self.life.is_answered_for_good()
+        {
             self.abandon_body();
         } else {
             self.intake.discard(config.limits.discard);
@@ -302,10 +315,15 @@ impl Http1 {
 
     // What the caller is to do.
 
+    #[inline]
     pub(crate) fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
         if !self.has_events() && (self.close_told == CloseTold::Yes || self.closed().is_none()) {
             return None;
         }
+        self.take_event(now, config)
+    }
+
+    fn take_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
         let event = self.next_event();
         if !self.inbox.is_empty() && !self.has_events() {
             self.advance(now, config);
@@ -377,7 +395,7 @@ impl Http1 {
     fn unfinished(&self) -> Option<StreamId> {
         let answered = matches!(
             self.life.phase(),
-            Phase::Exchange { response: Responding::Done, .. }
+            Phase::Exchange { response: Responding::Done { .. }, .. }
                 | Phase::Tunnel { sending: Sending::Finishing | Sending::Finished }
         );
         self.active().filter(|_| !(answered && self.intake.is_over()))
@@ -425,13 +443,19 @@ impl Http1 {
 
     // Reading.
 
-    /// Reads on in what is kept.
+    /// Reads on, where there is something to read, or to conclude from that there is not.
+    #[inline]
     fn advance(&mut self, now: Instant, config: &Config) {
-        if !self.inbox.is_empty() {
-            let mut inbox = core::mem::take(&mut self.inbox);
-            inbox.advance(self.read(now, config, inbox.as_slice()));
-            self.inbox = inbox;
+        if !self.inbox.is_empty() || self.life.peer_has_finished() {
+            self.read_on(now, config);
         }
+    }
+
+    /// Reads on in what is kept.
+    fn read_on(&mut self, now: Instant, config: &Config) {
+        let mut inbox = core::mem::take(&mut self.inbox);
+        inbox.advance(self.read(now, config, inbox.as_slice()));
+        self.inbox = inbox;
         if self.life.peer_has_finished() && (self.inbox.is_empty() || !self.is_held_up(config)) {
             self.conclude(now);
         }
@@ -540,6 +564,9 @@ impl Http1 {
             }
             Ok(intake::Read { used, state: intake::State::Ended }) => {
                 self.life.received_all(now);
+                if self.life.is_ending() {
+                    self.clear(None);
+                }
                 Step::Used(used)
             }
             Ok(intake::Read { used, state: intake::State::OverDiscard }) => {
@@ -601,11 +628,14 @@ impl Http1 {
 
     /// The response is complete. Where that ends the connection, so is all that can be read of the request.
     fn complete(&mut self, now: Instant) {
-        let unread = self.active().filter(|_| !self.intake.is_over());
+        let untold = self.active().filter(|_| self.intake.awaits_continue());
         self.encoder = Encoder::default();
         self.life.answered(now);
+        if self.life.is_answered_for_good() && self.intake.has_no_reader() {
+            self.abandon_body();
+        }
         if self.life.is_ending() {
-            self.clear(unread);
+            self.clear(untold);
         }
     }
 

@@ -3,6 +3,7 @@
 use core::net::Ipv6Addr;
 
 use crate::error::PeerError;
+use crate::h1::byte_set::ByteSet;
 
 /// Checks that the target is in a form that its method may have.
 pub(crate) fn check(method: &str, target: &str) -> Result<(), PeerError> {
@@ -17,9 +18,9 @@ pub(crate) fn check(method: &str, target: &str) -> Result<(), PeerError> {
 
 /// A host and a port, both needed (RFC 9112 section 3.2.3).
 fn is_authority_form(target: &str) -> bool {
-    match target.rsplit_once(':') {
-        Some((host, port)) => !port.is_empty() && is_host(host.as_bytes()) && is_port(port.as_bytes()),
-        None => false,
+    match after_host(target.as_bytes()) {
+        Some([b':', port @ ..]) => !port.is_empty() && is_port(port),
+        _ => false,
     }
 }
 
@@ -38,13 +39,10 @@ fn is_absolute_form(target: &str) -> bool {
 
 /// `uri-host [ ":" port ]` (RFC 9110 section 7.2); the host must not be empty (section 4.2.1).
 pub(crate) fn is_host_with_port(value: &[u8]) -> bool {
-    let literal_end = memchr::memchr(b']', value).map_or(0, |end| end + 1);
-    match memchr::memchr(b':', &value[literal_end..]) {
-        Some(colon) => {
-            let (host, port) = value.split_at(literal_end + colon);
-            is_host(host) && is_port(&port[1..])
-        }
-        None => is_host(value),
+    match after_host(value) {
+        Some([b':', port @ ..]) => is_port(port),
+        Some(rest) => rest.is_empty(),
+        None => false,
     }
 }
 
@@ -52,15 +50,25 @@ fn is_port(port: &[u8]) -> bool {
     port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
 }
 
-/// RFC 3986 section 3.2.2. A zone (RFC 6874) means something to the client alone, which leaves it out.
-fn is_host(host: &[u8]) -> bool {
-    match host {
-        [] => false,
-        [b'[', b'v' | b'V', literal @ .., b']'] => is_future_address(literal),
-        [b'[', literal @ .., b']'] => {
-            core::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+/// What stands behind the host that `value` starts with, where it does (RFC 3986 section 3.2.2).
+fn after_host(value: &[u8]) -> Option<&[u8]> {
+    match value {
+        [b'[', literal @ ..] => {
+            let end = memchr::memchr(b']', literal)?;
+            is_literal(&literal[..end]).then_some(&literal[end + 1..])
         }
-        name => is_reg_name(name),
+        name => {
+            let rest = after_reg_name(name);
+            (rest.len() < name.len()).then_some(rest)
+        }
+    }
+}
+
+/// A zone (RFC 6874) means something to the client alone, which leaves it out.
+fn is_literal(literal: &[u8]) -> bool {
+    match literal {
+        [b'v' | b'V', address @ ..] => is_future_address(address),
+        address => core::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()),
     }
 }
 
@@ -71,28 +79,19 @@ fn is_future_address(literal: &[u8]) -> bool {
     !version.is_empty()
         && version.iter().all(u8::is_ascii_hexdigit)
         && !address.is_empty()
-        && address.iter().all(|byte| *byte == b':' || is_reg_name_byte(*byte))
+        && address.iter().all(|byte| *byte == b':' || REG_NAME.has(*byte))
 }
 
-/// `*( unreserved / pct-encoded / sub-delims )`
-fn is_reg_name(name: &[u8]) -> bool {
-    if name.iter().all(|byte| is_reg_name_byte(*byte)) {
-        return true;
-    }
-    let mut rest = name;
+/// What stands behind `*( unreserved / pct-encoded / sub-delims )`.
+fn after_reg_name(mut rest: &[u8]) -> &[u8] {
     loop {
         rest = match rest {
-            [] => return true,
+            [byte, rest @ ..] if REG_NAME.has(*byte) => rest,
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if is_reg_name_byte(*byte) => rest,
-            _ => return false,
+            _ => return rest,
         }
     }
 }
 
 /// `unreserved / sub-delims`
-fn is_reg_name_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
-        | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
-}
+static REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=");

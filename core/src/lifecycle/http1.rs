@@ -59,8 +59,8 @@ pub(crate) enum Responding {
     Owed { allowed: Persistence },
     /// Its head has been written, and said this.
     Begun { said: Persistence },
-    /// It has all been written; the request still comes in.
-    Done,
+    /// It has all been written, and its head said this; the request still comes in, and somebody reads it.
+    Done { said: Persistence },
 }
 
 /// Our half of a tunnel.
@@ -136,8 +136,8 @@ impl Lifecycle {
     pub(crate) fn received_all(&mut self, now: Instant) {
         if let Phase::Exchange { request, response } = &mut self.phase {
             *request = Receiving::Whole;
-            if *response == Responding::Done {
-                self.phase = Phase::Idle { since: now };
+            if let Responding::Done { said } = *response {
+                self.part(now, said);
             }
         }
     }
@@ -149,7 +149,7 @@ impl Lifecycle {
             match response {
                 Responding::Owed { allowed } => *allowed = Persistence::Close,
                 Responding::Begun { said } => *said = Persistence::Close,
-                Responding::Done => self.end(CloseReason::Finished),
+                Responding::Done { .. } => self.end(CloseReason::Finished),
             }
         }
     }
@@ -188,10 +188,17 @@ impl Lifecycle {
     /// The last byte of a response has been queued.
     pub(crate) fn answered(&mut self, now: Instant) {
         let Phase::Exchange { request, response: Responding::Begun { said } } = self.phase else { return };
-        match (said, request) {
-            (Persistence::Close, _) => self.end(CloseReason::Finished),
-            (Persistence::Keep, Receiving::Whole) => self.phase = Phase::Idle { since: now },
-            (Persistence::Keep, _) => self.phase = Phase::Exchange { request, response: Responding::Done },
+        match request {
+            Receiving::Whole => self.part(now, said),
+            _ => self.phase = Phase::Exchange { request, response: Responding::Done { said } },
+        }
+    }
+
+    /// The exchange is over on both sides.
+    fn part(&mut self, now: Instant, said: Persistence) {
+        match said {
+            Persistence::Keep => self.phase = Phase::Idle { since: now },
+            Persistence::Close => self.end(CloseReason::Finished),
         }
     }
 
@@ -236,18 +243,19 @@ impl Lifecycle {
     /// the transport is enough.
     pub(crate) fn flushed(&mut self, now: Instant) -> Flushed {
         let (reason, after) = match self.phase {
+            Phase::Flushing { reason } if reason.resets() => (reason, Phase::Closed { reason }),
             Phase::Flushing { reason } => (reason, Phase::Lingering { reason, since: now, heard: now }),
             Phase::Tunnel { sending: Sending::Finishing } => {
                 (CloseReason::TunnelEnded, Phase::Tunnel { sending: Sending::Finished })
             }
             _ => return Flushed::Nothing,
         };
-        match self.peer {
-            Peer::Finished => {
+        match (self.peer, after) {
+            (Peer::Finished, _) | (_, Phase::Closed { .. }) => {
                 self.phase = Phase::Closed { reason };
                 Flushed::Nothing
             }
-            Peer::Open => {
+            (Peer::Open, _) => {
                 self.phase = after;
                 Flushed::SendFin
             }
@@ -314,11 +322,6 @@ impl Lifecycle {
             (Phase::Idle { .. }, None) => CloseReason::Drained,
             _ => cut,
         };
-        self.close(reason);
-    }
-
-    /// The response cannot be completed: the peer is to see that.
-    pub(crate) fn break_off(&mut self, reason: CloseReason) {
         self.close(reason);
     }
 
@@ -412,6 +415,11 @@ impl Lifecycle {
                 | Phase::Head { .. }
                 | Phase::Exchange { response: Responding::Owed { .. }, .. }
         )
+    }
+
+    /// Whether the last response is complete, and only the rest of its request is still read.
+    pub(crate) fn is_answered_for_good(&self) -> bool {
+        matches!(self.phase, Phase::Exchange { response: Responding::Done { said: Persistence::Close }, .. })
     }
 
     /// Whether all that still comes is thrown away.

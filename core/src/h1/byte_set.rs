@@ -1,0 +1,30 @@
+//! Sets of bytes, as the grammars have them.
+
+/// A set of bytes. Whether it has one is a single look: the names and hosts of every message are checked so.
+pub(crate) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// The ASCII letters and digits, and these.
+    pub(crate) const fn alphanumeric_and(others: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut byte = 0;
+        while byte < set.len() {
+            set[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            set[others[at] as usize] = true;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    pub(crate) fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+
+    pub(crate) fn has_all(&self, bytes: &[u8]) -> bool {
+        bytes.iter().all(|byte| self.has(*byte))
+    }
+}
