@@ -178,6 +178,7 @@ impl State {
             }
             Stage::Forced => {
                 self.require(S3, is_left);
+                self.require(S2, self.server.gate() == Gate::Shut);
                 let cuts = match self.server.level() {
                     Level::Abort => true,
                     Level::Drain(deadline) => deadline <= self.now,

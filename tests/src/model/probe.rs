@@ -97,11 +97,9 @@ pub fn no_split_matters(script: &Script, state: &State) -> bool {
     }
     let whole = state.step(script, Action::Deliver(rest));
     let bytes = (0..rest).fold(state.clone(), |state, _| state.step(script, Action::Deliver(1)));
-    match state.said_close {
-        // Where the body of the last request ends within the piece, its FIN may go before or after the rest.
-        true => whole.connection == bytes.connection,
-        false => whole == bytes,
-    }
+    // In the middle of all that, our FIN may go as soon as it can.
+    [whole.fin_at, bytes.fin_at].iter().all(|fin_at| fin_at.is_some() == whole.fin_at.is_some())
+        && State { fin_at: None, ..whole } == State { fin_at: None, ..bytes }
 }
 
 /// I10: once it has been told the time, the next deadline lies ahead; after its end there is none.
