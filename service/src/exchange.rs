@@ -72,22 +72,6 @@ pin_project! {
     }
 }
 
-impl<F, B> State<F, B> {
-    /// Calls the handler, if it is ready to be called.
-    pub(crate) fn start<S>(service: &mut S, cx: &mut Context<'_>, request: Request<Body>) -> Self
-    where
-        S: Service<Request<Body>, Future = F>,
-        S::Error: Display,
-    {
-        let call = || match service.poll_ready(cx) {
-            Poll::Ready(Ok(())) => Self::Calling { future: service.call(request) },
-            Poll::Ready(Err(error)) => Self::Broken { failure: error.to_string() },
-            Poll::Pending => Self::Waiting { request },
-        };
-        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Self::Broken { failure: PANICKED.to_owned() })
-    }
-}
-
 /// What the log says of a handler that panicked; the panic itself has said more.
 const PANICKED: &str = "it panicked";
 
@@ -116,6 +100,39 @@ where
     B: HttpBody,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    /// One whose handler has not been called.
+    pub(crate) fn new(
+        id: StreamId,
+        work: Work,
+        incoming: Option<Arc<Channel>>,
+        tunnel: Option<Arc<Channel>>,
+    ) -> Self {
+        Self { id, work, incoming, tunnel, state: State::Done }
+    }
+
+    /// Calls the handler, if it is ready to be called. Requests are large: `request` is taken out of where it was
+    /// made, and what becomes of it is written where it stays.
+    pub(crate) fn call(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        service: &mut S,
+        request: &mut Option<Request<Body>>,
+    ) {
+        let mut state = self.project().state;
+        let call = || {
+            let ready = service.poll_ready(cx);
+            let Some(request) = request.take() else { return };
+            state.set(match ready {
+                Poll::Ready(Ok(())) => State::Calling { future: service.call(request) },
+                Poll::Ready(Err(error)) => State::Broken { failure: error.to_string() },
+                Poll::Pending => State::Waiting { request },
+            });
+        };
+        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            state.set(State::Broken { failure: PANICKED.to_owned() });
+        }
+    }
+
     /// Goes as far as it can.
     pub(crate) fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_, S>) -> Outcome {
         if let Some(channel) = &self.incoming {
@@ -142,9 +159,9 @@ where
                     if let StateReplaced::Waiting { request } =
                         this.state.as_mut().project_replace(State::Done)
                     {
-                        this.state.set(State::start(scene.service, cx, request));
+                        self.as_mut().call(cx, scene.service, &mut Some(request));
                     }
-                    if let StateProjection::Waiting { .. } = this.state.as_mut().project() {
+                    if let State::Waiting { .. } = self.state {
                         return Ok(Outcome::Pending);
                     }
                 }
@@ -152,7 +169,7 @@ where
                 StateProjection::Calling { future } => match future.poll(cx) {
                     Poll::Pending => return Ok(Outcome::Pending),
                     Poll::Ready(Err(error)) => return Err(error.to_string()),
-                    Poll::Ready(Ok(response)) => {
+                    Poll::Ready(Ok(mut response)) => {
                         // A body that it has left unread decides what the head says of the connection.
                         self.as_mut().meet_demand(cx, scene);
                         let mut this = self.as_mut().project();
@@ -166,6 +183,7 @@ where
                                 tunnel.finish(None);
                             }
                         }
+                        head::recycle(std::mem::take(response.headers_mut()));
                         this.state.set(State::Sending { body: response.into_body() });
                     }
                 },

@@ -1,20 +1,21 @@
 //! Heads between the core's types and `http`'s.
 
+use std::cell::Cell;
+
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use lameduck_core::{Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
 
-/// The request that `head` describes; `None`, where `http` cannot express it.
-pub(crate) fn request<B>(head: &RequestHead, body: B) -> Option<Request<B>> {
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::from_bytes(head.method().as_bytes()).ok()?;
+/// Makes `request` the one that `head` describes; `None`, where `http` cannot express it.
+pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Option<()> {
+    *request.method_mut() = Method::from_bytes(head.method_bytes()).ok()?;
     *request.uri_mut() = Uri::from_maybe_shared(head.target_bytes()).ok()?;
     *request.version_mut() = match head.version() {
         Version::Http10 => http::Version::HTTP_10,
         Version::Http11 => http::Version::HTTP_11,
     };
     *request.headers_mut() = fields(head.shared_fields())?;
-    Some(request)
+    Some(())
 }
 
 /// Trailers as a map; `None`, where `http` cannot express them.
@@ -23,12 +24,29 @@ pub(crate) fn trailers(trailers: &Trailers) -> Option<HeaderMap> {
 }
 
 fn fields<'a>(lines: impl ExactSizeIterator<Item = (&'a [u8], bytes::Bytes)>) -> Option<HeaderMap> {
-    let mut map = HeaderMap::with_capacity(lines.len());
+    let mut map = SPARE.take().unwrap_or_default();
+    map.reserve(lines.len());
     for (name, value) in lines {
         let name = HeaderName::from_bytes(name).ok()?;
         map.append(name, HeaderValue::from_maybe_shared(value).ok()?);
     }
     Some(map)
+}
+
+/// The largest map that is kept.
+const SPARE_CAPACITY: usize = 64;
+
+thread_local! {
+    /// The map of a response that has been sent on this thread, empty: the next request has use for its memory.
+    static SPARE: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+}
+
+/// Takes a map that is not needed any more.
+pub(crate) fn recycle(mut map: HeaderMap) {
+    if (1..=SPARE_CAPACITY).contains(&map.capacity()) {
+        map.clear();
+        SPARE.set(Some(map));
+    }
 }
 
 /// The head of `response`, whose body has this length.

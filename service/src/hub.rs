@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use http::Extensions;
 use lameduck_core::server::{Gate, Level, Plan, Server, Stage, Transition};
 use lameduck_core::{CloseReason, Config, Due, Instant};
 use slab::Slab;
@@ -24,6 +25,8 @@ pub struct Hub {
     pub clock: Clock,
     plan: Plan,
     board: Arc<Board>,
+    /// What a request starts with: the drain notice. To copy it is less work than to make it.
+    extensions: Extensions,
     served: AtomicU64,
     state: Mutex<State>,
     stepped: Condvar,
@@ -220,11 +223,15 @@ impl Hub {
     /// A hub of a server that serves.
     pub fn new(config: Config, plan: Plan) -> Arc<Self> {
         let clock = Clock::start();
+        let board = Arc::new(Board::new(clock));
+        let mut extensions = Extensions::new();
+        extensions.insert(DrainNotice(Arc::clone(&board)));
         Arc::new(Self {
             config: Arc::new(config),
             clock,
             plan,
-            board: Arc::new(Board::new(clock)),
+            board,
+            extensions,
             served: AtomicU64::new(0),
             state: Mutex::new(State {
                 server: Server::new(clock.now()),
@@ -249,6 +256,11 @@ impl Hub {
     /// What handlers hear of the drain.
     pub fn notice(&self) -> DrainNotice {
         DrainNotice(Arc::clone(&self.board))
+    }
+
+    /// What a request starts with.
+    pub(crate) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// What every connection is to know; to be read at every step.

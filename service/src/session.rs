@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use tower_service::Service;
 
 use crate::body::{Body, Channel};
-use crate::exchange::{self, Exchange, Outcome, Scene, State, Work};
+use crate::exchange::{self, Exchange, Outcome, Scene, Work};
 use crate::head;
 use crate::hub::{Cut, Holder, Hub};
 use crate::scratch;
@@ -248,30 +248,37 @@ where
         }
     }
 
+    #[inline]
     fn take_events(&mut self, cx: &mut Context<'_>) {
         while let Some(event) = self.connection.poll_event() {
-            match event {
-                Event::Request { id, head, body } => self.call(cx, id, head, body),
-                Event::Data { id, data } => match self.exchange(id).and_then(|one| one.incoming.clone()) {
-                    Some(channel) => channel.push(data, cx.waker()),
-                    // Nobody reads it; where the stream is gone too, there is nothing to make room in.
-                    None => drop(self.connection.release(self.now, id, data.len())),
-                },
-                Event::End { id, trailers } => {
-                    let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
-                    if let Some(exchange) = self.exchange(id) {
-                        exchange.as_mut().finish_incoming(trailers);
-                    }
+            self.take_event(cx, event);
+        }
+    }
+
+    /// Apart from the loop, which mostly finds that there is nothing.
+    #[inline(never)]
+    fn take_event(&mut self, cx: &mut Context<'_>, event: Event) {
+        match event {
+            Event::Request { id, head, body } => self.call(cx, id, head, body),
+            Event::Data { id, data } => match self.exchange(id).and_then(|one| one.incoming.clone()) {
+                Some(channel) => channel.push(data, cx.waker()),
+                // Nobody reads it; where the stream is gone too, there is nothing to make room in.
+                None => drop(self.connection.release(self.now, id, data.len())),
+            },
+            Event::End { id, trailers } => {
+                let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
+                if let Some(exchange) = self.exchange(id) {
+                    exchange.as_mut().finish_incoming(trailers);
                 }
-                Event::Cancelled { id, reason } => {
-                    if let Some(at) = self.exchanges.iter().position(|exchange| exchange.id == id) {
-                        let mut exchange = self.exchanges.swap_remove(at);
-                        exchange.as_mut().cancel(reason);
-                        self.last = Some(exchange);
-                    }
-                }
-                Event::Closed(reason) => self.ended = Some(reason),
             }
+            Event::Cancelled { id, reason } => {
+                if let Some(at) = self.exchanges.iter().position(|exchange| exchange.id == id) {
+                    let mut exchange = self.exchanges.swap_remove(at);
+                    exchange.as_mut().cancel(reason);
+                    self.last = Some(exchange);
+                }
+            }
+            Event::Closed(reason) => self.ended = Some(reason),
         }
     }
 
@@ -283,22 +290,30 @@ where
     fn call(&mut self, cx: &mut Context<'_>, id: StreamId, head: RequestHead, length: BodyLength) {
         let now = self.now;
         let incoming = (length != BodyLength::Empty).then(|| Channel::new(length));
-        let body = Body::new(incoming.clone(), Some(self.peer));
-        let Some(mut request) = head::request(&head, body) else {
+        let mut request = Some(Request::new(Body::new(incoming.clone(), Some(self.peer))));
+        let Some(made) = request.as_mut().and_then(|made| head::describe(made, &head).map(|()| made)) else {
             // Well-formed for HTTP, but not for the types that handlers know.
             let _ = exchange::answer_briefly(&mut self.connection, now, id, 400);
             return;
         };
-        let tunnel = may_become_tunnel(&request).then(Channel::tunnel);
-        let extensions = request.extensions_mut();
-        extensions.insert(self.hub.notice());
+        let tunnel = may_become_tunnel(made).then(Channel::tunnel);
+        let extensions = made.extensions_mut();
+        extensions.clone_from(self.hub.extensions());
         if let Some(channel) = &tunnel {
             let incoming = Body::new(Some(Arc::clone(channel)), Some(self.peer));
             extensions.insert(Tunnel(Arc::new(Mutex::new(Some(incoming)))));
         }
-        let work = Work { head, since: now };
-        let state = State::start(&mut self.service, cx, request);
-        self.exchanges.push(Box::pin(Exchange { id, work, incoming, tunnel, state }));
+        let exchange = Exchange::new(id, Work { head, since: now }, incoming, tunnel);
+        let mut called = match self.last.take() {
+            Some(mut last) => {
+                // Its place is free: it was kept for its name alone, and this one is nearer to being lost.
+                last.set(exchange);
+                last
+            }
+            None => Box::pin(exchange),
+        };
+        called.as_mut().call(cx, &mut self.service, &mut request);
+        self.exchanges.push(called);
     }
 
     /// Sends what there is to send; whether anything was.
