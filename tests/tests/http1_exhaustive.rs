@@ -80,7 +80,7 @@ impl Model for Runs {
                 probe::it_is_never_deaf(&runs.0, state)
             }),
             Property::always("I17: no wait is without a timer", |runs, state| {
-                probe::no_wait_is_without_a_timer(&runs.0, state)
+                keeps(state, Invariant::I17) && probe::no_wait_is_without_a_timer(&runs.0, state)
             }),
             Property::always("I18: a drain leaves an idle peer its moment", |_, state| {
                 keeps(state, Invariant::I18)

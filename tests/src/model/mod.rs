@@ -313,6 +313,9 @@ impl State {
         next.act(script, action);
         if script.manners == Manners::Faithful {
             next.settle(script);
+            // Both FINs have gone: nothing is left to wait for.
+            let both = next.fin_at.is_some() && next.peer == Peer::Finished;
+            next.require(Invariant::I17, !both || next.ended.is_some());
         }
         next.observe();
         next
