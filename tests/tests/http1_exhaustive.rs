@@ -4,7 +4,8 @@
 //! comes, what the handler does and in which steps, how the peer takes what it is sent, when the operator
 //! drains or cuts, and which deadlines come first. The states in which that can end up are all visited and
 //! asked for the invariants of `core/LIFECYCLE.md`. Time moves only to the next deadline, or once by a
-//! pause that is longer than `idle_quiet`; that keeps the number of states finite.
+//! pause that is longer than `idle_quiet`; that keeps the number of states finite. Requests without a body are
+//! split at every byte, also two in a row; longer scripts (`cut_near_edges`) around every edge of a head or body.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
