@@ -145,7 +145,7 @@ fn an_idle_connection_stays_until_it_has_been_quiet_for_long_enough(shell: Shell
 
 /// A connection that has been quiet since long before the drain is not given another quiet.
 fn what_was_quiet_before_the_drain_counts_as_quiet(shell: Shell) {
-    let quiet = Duration::from_millis(300);
+    let quiet = Duration::from_secs(1);
     let setup = Setup::default()
         .timeouts(|timeouts| timeouts.keep_alive = Allowance { draining: quiet, ..timeouts.keep_alive });
     let server = setup.start(shell, Handler::echoing_the_path());

@@ -226,8 +226,8 @@ fn an_address_is_free_once_the_drain_has_ended(shell: Shell) {
 /// A lame duck says that it is not ready, and otherwise serves as ever.
 fn lame_ducks_accept_and_keep_alive(shell: Shell) {
     let mut setup = Setup::default();
-    setup.plan.lame_duck = std::time::Duration::from_millis(300);
-    setup.plan.lame_duck_quiet = std::time::Duration::from_millis(300);
+    setup.plan.lame_duck = std::time::Duration::from_secs(1);
+    setup.plan.lame_duck_quiet = std::time::Duration::from_secs(1);
     let server = setup.start(shell, Handler::echoing_the_path());
     let mut old = server.connect();
     old.ask_and_stay("/one");

@@ -1,6 +1,6 @@
 //! Drains under load, with clients that do not forgive.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,10 +45,14 @@ struct Tally {
 fn ask_until_told(mut peer: Peer, quiet: Duration, tally: &Tally, warm: &Barrier) {
     let request = lameduck_tests::peer::get("/busy");
     let mut warm = Some(warm);
+    // The server has answered the request before this one at this moment at the earliest.
+    let mut before = Instant::now();
     loop {
-        // The server has heard from this client at this moment at the earliest.
         let asked = Instant::now();
-        peer.send(&request);
+        // What cannot even be sent shows in what can be read.
+        let _ = peer.stream().write_all(request.as_bytes());
+        let pause = before.elapsed();
+        before = asked;
         match peer.try_reply() {
             Ok(reply) => {
                 assert_eq!(reply.status, 200);
@@ -62,9 +66,9 @@ fn ask_until_told(mut peer: Peer, quiet: Duration, tally: &Tally, warm: &Barrier
                 }
             }
             Err(lost) => {
-                let counter = if asked.elapsed() < quiet { &tally.lost } else { &tally.slept };
+                let counter = if pause < quiet { &tally.lost } else { &tally.slept };
                 counter.fetch_add(1, Ordering::Relaxed);
-                eprintln!("{lost:?} after {:?}", asked.elapsed());
+                eprintln!("{lost:?} after a pause of {pause:?}");
                 return;
             }
         }
@@ -140,7 +144,7 @@ fn open_and_ask(address: SocketAddr) -> Fate {
         Ok(stream) => {
             let mut peer = Peer::over(stream);
             let request = lameduck_tests::peer::get("/new");
-            if std::io::Write::write_all(&mut peer.stream(), request.as_bytes()).is_err() {
+            if peer.stream().write_all(request.as_bytes()).is_err() {
                 return Fate::Lost;
             }
             match peer.try_reply() {
