@@ -31,7 +31,7 @@ use crate::timer::{Drain, Due};
 ///   [`abort`](Self::abort) ...
 /// * **D. `poll_*`**, for what the caller is to do: [`poll_event`](Self::poll_event),
 ///   [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout). After any call of B or C,
-///   poll until the first two have nothing more.
+///   poll events and transmits in turn until neither has anything more: each may lead to the other.
 ///
 /// Any order of calls is legal: a call that makes no sense changes nothing, and says so with an
 /// [`ApiMisuse`] where there is something to say. No call panics. Each does a bounded amount of work: about
@@ -64,6 +64,12 @@ impl Connection {
     /// How many bytes of a response's body may be given now. More are taken, and wait.
     pub fn send_capacity(&self, id: StreamId) -> usize {
         self.http1.send_capacity(&self.config, id)
+    }
+
+    /// Whether a response's body is sent at all. One to HEAD, or with 204 or 304, has none: what is given for it
+    /// is left out, and it can be finished at once.
+    pub fn takes_body(&self, id: StreamId) -> bool {
+        self.http1.takes_body(id)
     }
 
     /// The drain, since the connection has been told of it.

@@ -44,6 +44,14 @@ impl Add<Duration> for Instant {
     }
 }
 
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(Self::from(span).0))
+    }
+}
+
 impl Sub for Instant {
     type Output = Duration;
 

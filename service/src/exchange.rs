@@ -208,6 +208,9 @@ where
             "the handler failed: {failure}"
         );
         drop_quietly(|| this.state.set(State::Done));
+        if let Some(tunnel) = this.tunnel.take() {
+            tunnel.finish(None);
+        }
         match answer_briefly(scene.connection, scene.now, *this.id, 500) {
             Ok(()) => Outcome::Answered,
             Err(_) => {
@@ -238,15 +241,6 @@ where
         }
     }
 
-    /// The request was given up: its handler is dropped, and the reader of its body hears why.
-    pub(crate) fn cancel(self: Pin<&mut Self>, reason: CancelReason) {
-        let mut this = self.project();
-        for channel in [this.incoming.take(), this.tunnel.take()].into_iter().flatten() {
-            channel.fail(reason);
-        }
-        drop_quietly(|| this.state.set(State::Done));
-    }
-
     /// All of the request's body has come.
     pub(crate) fn finish_incoming(self: Pin<&mut Self>, trailers: Option<HeaderMap>) {
         if let Some(channel) = self.project().incoming.take() {
@@ -257,6 +251,20 @@ where
     /// Whether nothing more is to come, of the response or of the request.
     pub(crate) fn is_over(&self) -> bool {
         self.incoming.is_none() && matches!(self.state, State::Done)
+    }
+}
+
+impl<S, B> Exchange<S, B>
+where
+    S: Service<Request<Body>>,
+{
+    /// The request was given up: its handler is dropped, and the reader of its body hears why.
+    pub(crate) fn cancel(self: Pin<&mut Self>, reason: CancelReason) {
+        let mut this = self.project();
+        for channel in [this.incoming.take(), this.tunnel.take()].into_iter().flatten() {
+            channel.fail(reason);
+        }
+        drop_quietly(|| this.state.set(State::Done));
     }
 }
 
@@ -277,6 +285,9 @@ pub(crate) fn answer_briefly(
     connection.respond(now, id, ResponseHead { status, fields: [], length: ResponseLength::Known(0) })?;
     connection.finish(now, id, [])
 }
+
+/// How many pieces of a body are taken before others have their turn.
+const FRAMES: usize = 64;
 
 /// Begins the response that a handler gave.
 fn respond<B: HttpBody>(
@@ -305,8 +316,8 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let misuse = |misuse: ApiMisuse| misuse.to_string();
-    loop {
-        if body.is_end_stream() {
+    for _ in 0..FRAMES {
+        if body.is_end_stream() || !connection.takes_body(id) {
             connection.finish(now, id, []).map_err(misuse)?;
             return Ok(Outcome::Answered);
         }
@@ -335,4 +346,6 @@ where
             }
         }
     }
+    cx.waker().wake_by_ref();
+    Ok(Outcome::Pending)
 }

@@ -306,6 +306,7 @@ impl Hub {
         if state.shortage.is_none_or(|last| now.since(last) >= Duration::from_secs(10)) {
             state.shortage = Some(now);
             let open = state.server.open();
+            drop(state);
             tracing::error!(
                 open,
                 "cannot accept: {error}; new connections wait in the kernel's queue. Raise the limit of open \
@@ -381,12 +382,14 @@ impl Hub {
         }
         // Before the log says so: whoever reads it there may count on it.
         self.board.set(after.0);
-        while let Some(step) = state.server.poll_transition() {
-            tracing::info!(from = %step.from, to = %step.to, open = state.server.open(), "{}: {}", step.to, step.cause);
-            state.transitions.push(step);
-        }
+        let steps: Vec<Transition> = std::iter::from_fn(|| state.server.poll_transition()).collect();
+        state.transitions.extend_from_slice(&steps);
+        let open = state.server.open();
         let watchers: Vec<Waker> = state.watchers.iter().map(|(_, waker)| waker.clone()).collect();
         drop(state);
+        for step in steps {
+            tracing::info!(from = %step.from, to = %step.to, open, "{}: {}", step.to, step.cause);
+        }
         if before.0 != after.0 {
             self.board.wake_all();
         }

@@ -12,7 +12,8 @@ use http::{Request, Response, header};
 use http_body::Body as HttpBody;
 use lameduck_core::server::Level;
 use lameduck_core::{
-    BodyLength, CloseReason, Connection, Event, Instant, RequestHead, Stage, StreamId, Timer, Transmit,
+    BodyLength, CancelReason, CloseReason, Connection, Event, Instant, RequestHead, Stage, Status, StreamId,
+    Timer, Transmit,
 };
 use smallvec::SmallVec;
 use tower_service::Service;
@@ -26,6 +27,9 @@ use crate::transport::Transport;
 
 /// How many pieces go into one write.
 const PIECES: usize = 16;
+
+/// How many requests a session answers before it lets others have their turn.
+const TURNS: usize = 32;
 
 /// How often a session goes round before it lets others have their turn.
 const ROUNDS: usize = 32;
@@ -70,8 +74,10 @@ where
     served: u64,
     /// What the hub was last told of this connection.
     noted: Option<(Stage, Option<StreamId>, Option<Timer>)>,
-    /// What it was at before its time was over, or the level rose.
-    was: Stage,
+    /// What it was at, and since when, before its time was over or the level rose.
+    was: (Stage, Instant),
+    /// How many more requests may be answered in this poll.
+    turns: usize,
     /// The last request whose handler is gone: its response may not have been sent yet.
     last: Option<Called<S, B>>,
     ended: Option<CloseReason>,
@@ -100,7 +106,8 @@ where
             answered: 0,
             served: 0,
             noted: None,
-            was: Stage::Idle,
+            was: (Stage::Idle, now),
+            turns: TURNS,
             last: None,
             ended: None,
         }
@@ -113,6 +120,7 @@ where
     /// do.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
         self.now = self.now.max(now);
+        self.turns = TURNS;
         self.expire(io);
         for _ in 0..ROUNDS {
             self.obey(io);
@@ -123,11 +131,14 @@ where
             let may_go_on = io.may_read() || (wrote && !self.exchanges.is_empty());
             // What has long been there when reading goes on is announced by no wake-up.
             let resumes = paused && self.connection.wants_read();
+            if self.turns == 0 {
+                break;
+            }
             if self.ended.is_some() || !(resumes || (may_go_on && (read || wrote))) {
                 return self.conclude(io);
             }
         }
-        cx.waker().wake_by_ref();
+        io.go_on_later(cx);
         self.conclude(io)
     }
 
@@ -156,7 +167,7 @@ where
     fn expire(&mut self, io: &mut impl Transport) {
         if self.next_timeout.is_some_and(|due| due <= self.now) {
             self.read_to_the_end(io);
-            self.was = self.connection.status().stage;
+            self.was = self.stage();
             self.connection.handle_timeout(self.now);
         }
     }
@@ -168,7 +179,7 @@ where
             return;
         }
         self.read_to_the_end(io);
-        self.was = self.connection.status().stage;
+        self.was = self.stage();
         self.told = level;
         match level {
             Level::Serve => {}
@@ -235,12 +246,17 @@ where
             // Handlers take their time.
             *now = self.hub.clock.now();
             self.answered += u64::from(outcome == Outcome::Answered);
+            self.turns = self.turns.saturating_sub(usize::from(outcome == Outcome::Answered));
             if exchange.is_over() {
                 self.last = Some(self.exchanges.swap_remove(at));
             } else {
                 at += 1;
             }
             self.take_events(cx);
+            if self.turns == 0 {
+                // Many requests have come at once: the other connections have their turn between them.
+                break;
+            }
         }
         if self.exchanges.is_empty() && self.exchanges.spilled() {
             // An idle connection owns no memory.
@@ -374,7 +390,15 @@ where
     fn work(&self) -> (Option<String>, Instant) {
         match self.exchanges.first().or(self.last.as_ref()).map(|exchange| &exchange.work) {
             Some(work) => (Some(work.to_string()), work.since),
-            None => (None, self.now),
+            None => (None, self.stage().1),
+        }
+    }
+
+    /// What the connection is at, and since when; what it was at, once it is over.
+    fn stage(&self) -> (Stage, Instant) {
+        match self.connection.status() {
+            Status { stage: Stage::Closed, .. } => self.was,
+            status => (status.stage, self.now - status.age.unwrap_or_default()),
         }
     }
 }
@@ -412,9 +436,14 @@ where
         let ended = self.ended;
         let status = self.connection.status();
         let (request, since) = self.work();
-        let stage = if status.stage == Stage::Closed { self.was } else { status.stage };
+        let (stage, _) = self.stage();
         let reason = ended.unwrap_or(CloseReason::CutByForce);
-        let cut = reason.is_cut().then(|| Cut {
+        for exchange in &mut self.exchanges {
+            exchange.as_mut().cancel(CancelReason::Closed(reason));
+        }
+        // In a drain, a peer that takes its response too slowly is cut by us.
+        let stalled = self.told != Level::Serve && reason == CloseReason::TimedOut(Timer::Write);
+        let cut = (reason.is_cut() || stalled).then(|| Cut {
             peer: self.peer,
             protocol: status.protocol,
             stage,
@@ -423,7 +452,10 @@ where
             reason,
         });
         match reason {
-            CloseReason::Refused(_) | CloseReason::UpgradeRefused | CloseReason::HandlerReset => {
+            CloseReason::Refused(_)
+            | CloseReason::UpgradeRefused
+            | CloseReason::HandlerReset
+            | CloseReason::HandlerBrokeOff => {
                 tracing::info!(peer = %self.peer, "connection ended: {reason}");
             }
             _ => tracing::debug!(peer = %self.peer, "connection ended: {reason}"),

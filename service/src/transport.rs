@@ -16,6 +16,11 @@ pub trait Transport {
         true
     }
 
+    /// Sees to it that the task is woken once others have had their turn, the sockets' readiness included.
+    fn go_on_later(&mut self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
+
     /// Reads from the socket itself, whatever its readiness was last said to be.
     ///
     /// # Errors

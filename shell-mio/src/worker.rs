@@ -239,7 +239,7 @@ where
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { session, socket, knock, waker, armed } = &mut **connection;
         knock.answered();
-        if session.poll(&mut Context::from_waker(waker), socket, self.now).is_ready() {
+        if session.poll(&mut Context::from_waker(waker), socket, self.hub.clock.now()).is_ready() {
             drop(self.connections.remove(key));
         } else if let Some(next) = session.next_timeout() {
             self.timers.arm(armed, next, key);

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,6 +18,11 @@ impl Transport for Socket {
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// A task that merely wakes itself is polled again before the runtime looks at its sockets.
+    fn go_on_later(&mut self, cx: &mut Context<'_>) {
+        let _ = pin!(tokio::task::yield_now()).poll(cx);
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

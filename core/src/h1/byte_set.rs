@@ -24,6 +24,12 @@ impl ByteSet {
         self.0[usize::from(byte)]
     }
 
+    /// What stands behind those bytes of the set that `bytes` starts with.
+    pub(crate) fn skip<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let end = bytes.iter().position(|byte| !self.has(*byte)).unwrap_or(bytes.len());
+        &bytes[end..]
+    }
+
     pub(crate) fn has_all(&self, bytes: &[u8]) -> bool {
         bytes.iter().all(|byte| self.has(*byte))
     }

@@ -430,6 +430,10 @@ impl Http1 {
         }
     }
 
+    pub(crate) fn takes_body(&self, id: StreamId) -> bool {
+        self.expect_begun(id).is_ok() && self.encoder != Encoder::Bodiless
+    }
+
     fn closed(&self) -> Option<CloseReason> {
         match self.life.phase() {
             Phase::Closed { reason } => Some(reason),
@@ -446,7 +450,8 @@ impl Http1 {
     /// Reads on, where there is something to read, or to conclude from that there is not.
     #[inline]
     fn advance(&mut self, now: Instant, config: &Config) {
-        if !self.inbox.is_empty() || self.life.peer_has_finished() {
+        let readable = !self.inbox.is_empty() && !self.life.serves_whole_request();
+        if readable || self.life.peer_has_finished() {
             self.read_on(now, config);
         }
     }
@@ -486,7 +491,7 @@ impl Http1 {
                 Phase::Idle { .. } | Phase::Head { .. } if self.is_held_up(config) => Step::Stuck,
                 Phase::Idle { .. } => self.begin_head(now, rest),
                 Phase::Head { .. } => self.read_head(now, config, rest),
-                Phase::Exchange { request: Receiving::Whole, .. } => Step::Stuck,
+                Phase::Exchange { .. } if self.life.serves_whole_request() => Step::Stuck,
                 Phase::Exchange { .. } | Phase::Tunnel { .. } => self.read_content(now, config, rest),
                 Phase::Flushing { .. } | Phase::Lingering { .. } | Phase::Closed { .. } => {
                     self.life.discarded(now);

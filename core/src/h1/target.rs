@@ -85,10 +85,9 @@ fn is_future_address(literal: &[u8]) -> bool {
 /// What stands behind `*( unreserved / pct-encoded / sub-delims )`.
 fn after_reg_name(mut rest: &[u8]) -> &[u8] {
     loop {
-        rest = match rest {
-            [byte, rest @ ..] if REG_NAME.has(*byte) => rest,
+        rest = match REG_NAME.skip(rest) {
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            _ => return rest,
+            rest => return rest,
         }
     }
 }

@@ -407,6 +407,11 @@ impl Lifecycle {
         self.peer == Peer::Finished
     }
 
+    /// Whether a request is served of which nothing is to be read any more: what follows it waits.
+    pub(crate) fn serves_whole_request(&self) -> bool {
+        matches!(self.phase, Phase::Exchange { request: Receiving::Whole, .. })
+    }
+
     /// Whether a response can still be written to the request that is being read or served.
     pub(crate) fn owes_response(&self) -> bool {
         matches!(

@@ -7,6 +7,7 @@
 mod answers;
 mod bodies;
 mod ending;
+mod fairly;
 mod handlers;
 mod heads;
 mod idle;
