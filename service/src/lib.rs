@@ -11,6 +11,7 @@
 mod body;
 mod clock;
 mod exchange;
+mod half_open;
 mod head;
 mod hub;
 pub mod listen;

@@ -1,7 +1,6 @@
 //! Listening sockets, before and after a runtime owns them.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use lameduck_core::{Config, Instant};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
+use crate::half_open;
 use crate::hub::{DrainHandle, Hub, Listening};
 
 /// How many connections the kernel keeps until they are accepted.
@@ -190,16 +190,7 @@ fn ignore_newcomers(listener: &impl AsFd) -> io::Result<()> {
 
 /// Whether the kernel has answered a SYN for this port and waits for the ACK. Where it does not say, no.
 fn has_half_open(address: SocketAddr) -> bool {
-    const SYN_RECV: &str = "03";
-    let table = if address.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-    let port = format!(":{:04X}", address.port());
-    let is_one = |line: &str| {
-        // `sl local_address rem_address st ...`
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        fields.next().is_some_and(|local| local.ends_with(&port)) && fields.nth(1) == Some(SYN_RECV)
-    };
-    File::open(table)
-        .is_ok_and(|table| BufReader::new(table).lines().map_while(Result::ok).any(|line| is_one(&line)))
+    half_open::any(address).unwrap_or(false)
 }
 
 /// What is to be done after an accept that failed.
