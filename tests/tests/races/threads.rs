@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use lameduck_core::server::Stage;
 use lameduck_tests::handlers::{Handler, Latch, pipe, streaming, text};
@@ -130,9 +129,9 @@ fn a_connection_that_takes_the_place_of_another_is_not_mistaken_for_it(shell: Sh
         let number = counter.fetch_add(1, Ordering::SeqCst);
         let late = Latch::new();
         let signal = late.clone();
-        // It wakes its session after that is gone.
+        // It wakes its session sooner or later: also after that is gone.
         thread::spawn(move || {
-            thread::sleep(Duration::from_micros(200 * (number as u64 % 5)));
+            (0..number % 5 * 50).for_each(|_| thread::yield_now());
             signal.open();
         });
         async move {
