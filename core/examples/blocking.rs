@@ -55,7 +55,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
                 }
                 Event::Data { id, data } => drop(connection.release(now(), id, data.len())),
                 Event::Closed(_) => return Ok(()),
-                Event::End { .. } | Event::Cancelled { .. } => {}
+                Event::End { .. } | Event::Cancelled { .. } | Event::Refused { .. } => {}
             }
         }
         // 2. Send what is to be sent.

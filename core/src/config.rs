@@ -39,16 +39,29 @@ pub struct Timeouts {
     /// For another request on an idle connection. Default 75 s, longer than a cloud load balancer's 60 s;
     /// while draining 250 ms *of quiet since the last response*, however long before the drain that was.
     pub keep_alive: Allowance,
+    /// For the preface of HTTP/2 and the SETTINGS that follow it. Default 10 s; 1 s.
+    pub handshake: Allowance,
     /// For the whole head of a request. Default 15 s; 5 s.
     pub head: Allowance,
     /// For the next bytes of a request's body. Default 30 s; 10 s.
     pub body: Allowance,
-    /// For the peer to take some of the bytes that wait to be sent. Default 30 s; 10 s.
+    /// For the peer to take some of the bytes that wait to be sent, or to open the window that a stream of HTTP/2
+    /// waits for. Default 30 s; 10 s.
     pub write: Allowance,
+    /// For the ACK of our SETTINGS (RFC 9113 section 6.5.3). Default 10 s; 2 s.
+    pub settings_ack: Allowance,
+    /// For a sign of life on HTTP/2, before a PING asks for one. Default 30 s; 30 s.
+    pub silence: Allowance,
+    /// For the answer to that PING. Default 10 s; 2 s.
+    pub ping_ack: Allowance,
+    /// For the answer to the PING that goes with the notice of a GOAWAY. Default 1 s; 1 s.
+    pub goaway_ack: Allowance,
     /// After our FIN: for the next byte or the peer's FIN. Default 1 s.
     pub linger_quiet: Allowance,
     /// After our FIN: for the peer's FIN in all. Default 5 s; 2 s.
     pub linger: Allowance,
+    /// At the drain's deadline: for an HTTP/2 peer to take the word that its streams were cut. Default 100 ms.
+    pub last_word: Allowance,
 }
 
 impl Default for Timeouts {
@@ -56,11 +69,17 @@ impl Default for Timeouts {
         Self {
             first_request: Allowance::millis(75_000, 1_000),
             keep_alive: Allowance::millis(75_000, 250),
+            handshake: Allowance::millis(10_000, 1_000),
             head: Allowance::millis(15_000, 5_000),
             body: Allowance::millis(30_000, 10_000),
             write: Allowance::millis(30_000, 10_000),
+            settings_ack: Allowance::millis(10_000, 2_000),
+            silence: Allowance::millis(30_000, 30_000),
+            ping_ack: Allowance::millis(10_000, 2_000),
+            goaway_ack: Allowance::millis(1_000, 1_000),
             linger_quiet: Allowance::millis(1_000, 1_000),
             linger: Allowance::millis(5_000, 2_000),
+            last_word: Allowance::millis(100, 100),
         }
     }
 }
@@ -78,8 +97,17 @@ pub struct Limits {
     pub body: Option<u64>,
     /// The chunk extensions of one body, all together. Over it: 400.
     pub chunk_extensions: usize,
-    /// Body bytes given to the handler that it has not yet released; reading pauses above.
+    /// Body bytes given to the handler that it has not yet released; reading pauses above. For each stream of
+    /// HTTP/2 the window that it starts with, which grows while its handler keeps up.
     pub body_window: usize,
+    /// The most that the window of one HTTP/2 stream grows to.
+    pub body_window_most: u32,
+    /// The window of an HTTP/2 connection, all its streams together (RFC 9113 section 6.9.1); 65,535 at least.
+    pub connection_window: u32,
+    /// The table of an HTTP/2 peer's header fields that is kept for it (RFC 7541 section 4.2).
+    pub header_table: u16,
+    /// Streams of one HTTP/2 connection at a time. Over it: REFUSED_STREAM.
+    pub streams: u32,
     /// A request body that its handler does not want: what is read and thrown away to keep the connection.
     pub discard: u64,
     /// Requests that arrived behind the one being served; reading pauses above.
@@ -103,6 +131,10 @@ impl Default for Limits {
             body: None,
             chunk_extensions: 4 * 1024,
             body_window: 64 * 1024,
+            body_window_most: 1024 * 1024,
+            connection_window: 1024 * 1024,
+            header_table: 4096,
+            streams: 128,
             discard: 64 * 1024,
             pipeline: 16 * 1024,
             send_queue: 256 * 1024,

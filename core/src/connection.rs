@@ -1,5 +1,6 @@
 //! One transport connection, whatever protocol it speaks.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -11,8 +12,9 @@ use crate::config::Config;
 use crate::error::ApiMisuse;
 use crate::event::{Event, StreamId, Transmit};
 use crate::h1::Http1;
+use crate::h2::{Http2, PREFACE};
 use crate::head::{Date, Field, ResponseHead};
-use crate::lifecycle::http1::Phase;
+use crate::lifecycle::{http1, http2};
 use crate::time::Instant;
 use crate::timer::{Drain, Due};
 
@@ -43,13 +45,42 @@ use crate::timer::{Drain, Due};
 pub struct Connection {
     config: Arc<Config>,
     now: Instant,
-    http1: Http1,
+    protocol: Protocol,
+}
+
+/// What the peer speaks: HTTP/1, until its first bytes say otherwise.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::large_enum_variant, reason = "the larger one is the one that every connection starts with")]
+enum Protocol {
+    Http1(Http1),
+    Http2(Box<Http2>),
+}
+
+/// So much of the HTTP/2 preface tells it from every request of HTTP/1: no client has a use for the method `PRI` (RFC
+/// 9113 section 11.6).
+const TELLING: usize = 4;
+
+/// Calls the same on either protocol.
+macro_rules! either {
+    ($protocol:expr, $it:ident => $call:expr) => {
+        match $protocol {
+            Protocol::Http1($it) => $call,
+            Protocol::Http2($it) => $call,
+        }
+    };
 }
 
 impl Connection {
-    /// A connection that has just been accepted.
+    /// A connection that has just been accepted. It speaks HTTP/1 or, where its first bytes are the preface of that,
+    /// HTTP/2 (RFC 9113 section 3.3).
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
-        Self { config, now, http1: Http1::new(now) }
+        Self { config, now, protocol: Protocol::Http1(Http1::new(now)) }
+    }
+
+    /// A connection that speaks HTTP/2, as has been agreed to by other means: by ALPN, say (RFC 9113 section 3.2).
+    pub fn http2(config: Arc<Config>, now: Instant) -> Self {
+        let protocol = Protocol::Http2(Box::new(Http2::new(now, &config)));
+        Self { config, now, protocol }
     }
 
     // A. Getters.
@@ -58,52 +89,60 @@ impl Connection {
     ///
     /// Bytes that are handed over all the same are kept, without a bound.
     pub fn wants_read(&self) -> bool {
-        self.http1.wants_read(&self.config)
+        either!(&self.protocol, it => it.wants_read(&self.config))
     }
 
     /// How many bytes of a response's body may be given now. More are taken, and wait.
     pub fn send_capacity(&self, id: StreamId) -> usize {
-        self.http1.send_capacity(&self.config, id)
+        either!(&self.protocol, it => it.send_capacity(&self.config, id))
     }
 
     /// Whether a response's body is sent at all. One to HEAD, or with 204 or 304, has none: what is given for it
     /// is left out, and it can be finished at once.
     pub fn takes_body(&self, id: StreamId) -> bool {
-        self.http1.takes_body(id)
+        either!(&self.protocol, it => it.takes_body(id))
     }
 
     /// Whether nothing of a response waits to be sent any more: the transport has taken it, or its request is gone.
     pub fn is_sent(&self, id: StreamId) -> bool {
-        !self.http1.has_output() && self.http1.active() != Some(id)
+        match &self.protocol {
+            Protocol::Http1(http1) => !http1.has_output() && http1.active() != Some(id),
+            Protocol::Http2(http2) => http2.is_sent(id),
+        }
+    }
+
+    /// Whether a request has become a tunnel: what is sent and received for it is not HTTP any more.
+    pub fn is_tunnel(&self, id: StreamId) -> bool {
+        match &self.protocol {
+            Protocol::Http1(http1) => {
+                http1.active() == Some(id) && matches!(http1.phase(), http1::Phase::Tunnel { .. })
+            }
+            Protocol::Http2(http2) => http2.is_tunnel(id),
+        }
     }
 
     /// The drain, since the connection has been told of it.
     pub fn drains(&self) -> Option<Drain> {
-        self.http1.drains()
+        either!(&self.protocol, it => it.drains())
     }
 
     /// Where the connection stands, for an operator to read.
     pub fn status(&self) -> Status {
-        let (stage, since) = match self.http1.phase() {
-            Phase::Idle { since } => (Stage::Idle, Some(since)),
-            Phase::Head { since } => (Stage::Head, Some(since)),
-            Phase::Exchange { .. } => (Stage::Serving, None),
-            Phase::Tunnel { .. } => (Stage::Tunnel, None),
-            Phase::Flushing { .. } => (Stage::Sending, None),
-            Phase::Lingering { since, .. } => (Stage::Lingering, Some(since)),
-            Phase::Closed { .. } => (Stage::Closed, None),
+        let (stage, since) = match &self.protocol {
+            Protocol::Http1(http1) => http1_stage(http1),
+            Protocol::Http2(http2) => http2_stage(http2),
         };
-        let stage = match stage {
-            Stage::Idle if self.http1.has_output() => Stage::Sending,
-            other => other,
+        let protocol = match &self.protocol {
+            Protocol::Http1(_) => "HTTP/1",
+            Protocol::Http2(_) => "HTTP/2",
         };
         Status {
-            protocol: "HTTP/1",
+            protocol,
             stage,
             age: since.map(|since| self.now.since(since)),
-            requests: self.http1.requests(),
-            stream: self.http1.active(),
-            due: self.http1.due(&self.config),
+            requests: either!(&self.protocol, it => it.requests()),
+            stream: either!(&self.protocol, it => it.active()),
+            due: either!(&self.protocol, it => it.due(&self.config)),
         }
     }
 
@@ -112,19 +151,42 @@ impl Connection {
     /// Takes bytes that the peer sent. All are taken.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         let now = self.tick(now);
-        self.http1.handle_bytes(now, &self.config, bytes);
+        match &mut self.protocol {
+            Protocol::Http1(http1) => match speaks_http2(http1, bytes) {
+                false => http1.handle_bytes(now, &self.config, bytes),
+                true => self.switch_to_http2(bytes),
+            },
+            Protocol::Http2(http2) => http2.handle_bytes(now, &self.config, bytes),
+        }
+    }
+
+    /// The preface of HTTP/2 comes in. It is told what has come, and that the server drains, if it does.
+    fn switch_to_http2(&mut self, bytes: &[u8]) {
+        let (now, config) = (self.now, &self.config);
+        let Protocol::Http1(http1) = &self.protocol else { return };
+        let before = http1.beginning().unwrap_or(&[]);
+        let mut http2 = Box::new(Http2::new(now, config));
+        if let Some(drain) = http1.drains() {
+            http2.drain(now, config, drain.deadline);
+        }
+        http2.handle_bytes(now, config, before);
+        http2.handle_bytes(now, config, bytes);
+        self.protocol = Protocol::Http2(http2);
     }
 
     /// Takes the peer's FIN: it sends no more, and may still read.
     pub fn handle_eof(&mut self, now: Instant) {
         let now = self.tick(now);
-        self.http1.handle_eof(now, &self.config);
+        either!(&mut self.protocol, it => it.handle_eof(now, &self.config));
     }
 
     /// Takes a failure of the transport: nothing can be sent or read any more.
     pub fn handle_gone(&mut self, now: Instant) {
-        self.tick(now);
-        self.http1.handle_gone();
+        let now = self.tick(now);
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.handle_gone(),
+            Protocol::Http2(http2) => http2.handle_gone(now),
+        }
     }
 
     /// Ends the waits whose time has come. Legal at any time; due when [`poll_timeout`](Self::poll_timeout)
@@ -133,14 +195,14 @@ impl Connection {
     /// Read the transport to its end first: what had arrived in time then counts as such.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.tick(now);
-        self.http1.handle_timeout(now, &self.config);
+        either!(&mut self.protocol, it => it.handle_timeout(now, &self.config));
     }
 
     // C. Commands.
 
     /// The wall clock, for the `date` of the responses that follow. Without it they have none.
     pub fn set_date(&mut self, date: Date) {
-        self.http1.set_date(date);
+        either!(&mut self.protocol, it => it.set_date(date));
     }
 
     /// Begins the response to a request. [`finish`](Self::finish) must follow, whether or not it has a body.
@@ -154,7 +216,10 @@ impl Connection {
         head: ResponseHead<impl IntoIterator<Item = Field<'a>>>,
     ) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.respond(now, &self.config, id, head)
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.respond(now, &self.config, id, head),
+            Protocol::Http2(http2) => http2.respond(now, id, head),
+        }
     }
 
     /// Sends an interim response, 102 to 199 or another 100, ahead of the final one (RFC 9110 section 15.2).
@@ -169,7 +234,7 @@ impl Connection {
         fields: impl IntoIterator<Item = Field<'a>>,
     ) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.inform(now, id, status, fields)
+        either!(&mut self.protocol, it => it.inform(now, id, status, fields))
     }
 
     /// Sends a piece of a response's body, or of what goes to the peer through a tunnel.
@@ -180,7 +245,7 @@ impl Connection {
     /// [`ApiMisuse`]; for one, where the piece is more than the head declared.
     pub fn send_body(&mut self, now: Instant, id: StreamId, data: Bytes) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.send_body(now, id, data)
+        either!(&mut self.protocol, it => it.send_body(now, id, data))
     }
 
     /// Ends a response, or our half of a tunnel, with these trailers.
@@ -196,7 +261,10 @@ impl Connection {
         trailers: impl IntoIterator<Item = Field<'a>>,
     ) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.finish(now, &self.config, id, trailers)
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.finish(now, &self.config, id, trailers),
+            Protocol::Http2(http2) => http2.finish(now, id, trailers),
+        }
     }
 
     /// Gives a response up: a 500, where it has not been begun; else the peer sees that it broke off.
@@ -205,7 +273,7 @@ impl Connection {
     /// [`UnknownStream`](ApiMisuse::UnknownStream).
     pub fn reset(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.reset(now, id)
+        either!(&mut self.protocol, it => it.reset(now, id))
     }
 
     /// Asks for a request's body: answers `expect: 100-continue`, where the peer waits for that.
@@ -214,7 +282,7 @@ impl Connection {
     /// [`UnknownStream`](ApiMisuse::UnknownStream).
     pub fn read_body(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.read_body(now, id)
+        either!(&mut self.protocol, it => it.read_body(now, id))
     }
 
     /// Says that nobody will read the rest of a request's body. It is thrown away; where that would be too
@@ -224,7 +292,10 @@ impl Connection {
     /// [`UnknownStream`](ApiMisuse::UnknownStream).
     pub fn discard_body(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.discard_body(now, &self.config, id)
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.discard_body(now, &self.config, id),
+            Protocol::Http2(http2) => http2.discard_body(now, id),
+        }
     }
 
     /// Says that so many bytes of [`Event::Data`] have been consumed, and makes room for as many.
@@ -233,7 +304,10 @@ impl Connection {
     /// [`UnknownStream`](ApiMisuse::UnknownStream).
     pub fn release(&mut self, now: Instant, id: StreamId, count: usize) -> Result<(), ApiMisuse> {
         let now = self.tick(now);
-        self.http1.release(now, &self.config, id, count)
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.release(now, &self.config, id, count),
+            Protocol::Http2(http2) => http2.release(now, id, count),
+        }
     }
 
     /// Says that the server ends, and when what is left is cut. This is a level: saying it again changes
@@ -242,13 +316,16 @@ impl Connection {
     /// Read the transport to its end first: a request that had begun to arrive is then served.
     pub fn drain(&mut self, now: Instant, deadline: Instant) {
         let now = self.tick(now);
-        self.http1.drain(now, &self.config, deadline);
+        either!(&mut self.protocol, it => it.drain(now, &self.config, deadline));
     }
 
     /// Ends the connection here and now, whatever it leaves undone.
     pub fn abort(&mut self, now: Instant) {
-        self.tick(now);
-        self.http1.abort();
+        let now = self.tick(now);
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.abort(),
+            Protocol::Http2(http2) => http2.abort(now),
+        }
     }
 
     // D. What the caller is to do.
@@ -256,29 +333,73 @@ impl Connection {
     /// The next thing that happened.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.http1.poll_event(self.now, &self.config)
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.poll_event(self.now, &self.config),
+            Protocol::Http2(http2) => http2.poll_event(),
+        }
     }
 
     /// What is to be sent next.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         let now = self.tick(now);
-        self.http1.poll_transmit(now)
+        either!(&mut self.protocol, it => it.poll_transmit(now))
     }
 
     /// Says that the transport took so many of the bytes to be sent. Any number is legal; zero is nothing.
     pub fn transmitted(&mut self, now: Instant, count: usize) {
         let now = self.tick(now);
-        self.http1.transmitted(now, &self.config, count);
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.transmitted(now, &self.config, count),
+            Protocol::Http2(http2) => http2.transmitted(now, count),
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing comes before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.http1.due(&self.config).map(|due| due.at)
+        either!(&self.protocol, it => it.due(&self.config)).map(|due| due.at)
     }
 
     fn tick(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
+    }
+}
+
+/// Whether the first bytes of a connection, `bytes` the last of them, begin the preface of HTTP/2.
+fn speaks_http2(http1: &Http1, bytes: &[u8]) -> bool {
+    let Some(before) = http1.beginning() else { return false };
+    let first = before.iter().chain(bytes).take(TELLING);
+    before.len() < TELLING && before.len() + bytes.len() >= TELLING && first.eq(&PREFACE[..TELLING])
+}
+
+fn http1_stage(http1: &Http1) -> (Stage, Option<Instant>) {
+    let (stage, since) = match http1.phase() {
+        http1::Phase::Idle { since } => (Stage::Idle, Some(since)),
+        http1::Phase::Head { since } => (Stage::Head, Some(since)),
+        http1::Phase::Exchange { .. } => (Stage::Serving, None),
+        http1::Phase::Tunnel { .. } => (Stage::Tunnel, None),
+        http1::Phase::Flushing { .. } => (Stage::Sending, None),
+        http1::Phase::Lingering { since, .. } => (Stage::Lingering, Some(since)),
+        http1::Phase::Closed { .. } => (Stage::Closed, None),
+    };
+    match stage {
+        Stage::Idle if http1.has_output() => (Stage::Sending, since),
+        stage => (stage, since),
+    }
+}
+
+fn http2_stage(http2: &Http2) -> (Stage, Option<Instant>) {
+    match http2.phase() {
+        http2::Phase::Handshake { since } => (Stage::Handshake, Some(since)),
+        http2::Phase::Open => match http2.idle_since() {
+            None => (Stage::Serving, None),
+            since if http2.has_output() => (Stage::Sending, since),
+            since => (Stage::Idle, since),
+        },
+        http2::Phase::Flushing { .. } => (Stage::Sending, None),
+        http2::Phase::LastWord { since } => (Stage::Sending, Some(since)),
+        http2::Phase::Lingering { since, .. } => (Stage::Lingering, Some(since)),
+        http2::Phase::Closed { .. } => (Stage::Closed, None),
     }
 }
 
@@ -293,7 +414,7 @@ pub struct Status {
     pub age: Option<Duration>,
     /// How many requests it has taken.
     pub requests: u64,
-    /// The request under way.
+    /// The request under way, the oldest where there are several.
     pub stream: Option<StreamId>,
     /// What it waits for, and until when; nothing, where it waits for the handler.
     pub due: Option<Due>,
@@ -302,6 +423,8 @@ pub struct Status {
 /// What a connection is at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Stage {
+    /// The preface of HTTP/2 comes in.
+    Handshake,
     /// No request has begun.
     Idle,
     /// A request's head comes in.
@@ -321,6 +444,7 @@ pub enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Handshake => "shaking hands",
             Self::Idle => "idle",
             Self::Head => "reading a head",
             Self::Serving => "serving",
@@ -334,7 +458,7 @@ impl fmt::Display for Stage {
 
 impl PartialEq for Connection {
     fn eq(&self, other: &Self) -> bool {
-        (self.now, &self.http1) == (other.now, &other.http1)
+        (self.now, &self.protocol) == (other.now, &other.protocol)
     }
 }
 
@@ -342,12 +466,12 @@ impl Eq for Connection {}
 
 impl Hash for Connection {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.now, &self.http1).hash(state);
+        (self.now, &self.protocol).hash(state);
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("now", &self.now).field("http1", &self.http1).finish()
+        f.debug_struct("Connection").field("now", &self.now).field("protocol", &self.protocol).finish()
     }
 }

@@ -3,6 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
+use crate::fault::Fault;
 use crate::timer::Timer;
 
 /// What the peer broke. Each has the status of the response that says so.
@@ -60,6 +61,8 @@ pub enum PeerError {
     SlowHead,
     /// The body did not come in time.
     SlowBody,
+    /// A rule of HTTP/2.
+    Http2(Fault),
 }
 
 impl PeerError {
@@ -107,6 +110,7 @@ impl fmt::Display for PeerError {
             Self::TruncatedBody => "FIN in the middle of a body",
             Self::SlowHead => "head did not come in time",
             Self::SlowBody => "body did not come in time",
+            Self::Http2(fault) => return write!(f, "{}: {fault}", fault.code()),
         })
     }
 }
@@ -177,6 +181,8 @@ pub enum CloseReason {
     HandlerBrokeOff,
     /// Cut at the drain's deadline.
     CutAtDeadline,
+    /// Its streams were cut at the drain's deadline, and the peer has been told which.
+    StreamsCut,
     /// Cut by the operator, who would not wait.
     CutByForce,
 }
@@ -184,12 +190,19 @@ pub enum CloseReason {
 impl CloseReason {
     /// Whether this end is the server's to answer for: it left what it had begun.
     pub const fn is_cut(self) -> bool {
-        matches!(self, Self::CutAtDeadline | Self::CutByForce)
+        matches!(self, Self::CutAtDeadline | Self::StreamsCut | Self::CutByForce)
     }
 
     /// Whether something that was to be sent has not been.
     pub const fn leaves_unsent(self) -> bool {
-        matches!(self, Self::CutAtDeadline | Self::CutByForce | Self::TimedOut(Timer::Write) | Self::PeerLeft)
+        matches!(
+            self,
+            Self::CutAtDeadline
+                | Self::StreamsCut
+                | Self::CutByForce
+                | Self::TimedOut(Timer::Write | Timer::PingAck)
+                | Self::PeerLeft
+        )
     }
 
     /// Whether the transport must be reset rather than closed: a response that ends with the connection
@@ -197,7 +210,10 @@ impl CloseReason {
     pub const fn resets(self) -> bool {
         matches!(
             self,
-            Self::CutAtDeadline | Self::CutByForce | Self::HandlerBrokeOff | Self::TimedOut(Timer::Write)
+            Self::CutAtDeadline
+                | Self::CutByForce
+                | Self::HandlerBrokeOff
+                | Self::TimedOut(Timer::Write | Timer::PingAck)
         )
     }
 }
@@ -209,6 +225,7 @@ impl fmt::Display for CloseReason {
             Self::Finished => f.write_str("its last response said close"),
             Self::Drained => f.write_str("idle while the server drains"),
             Self::TimedOut(timer) => write!(f, "waited too long for {timer}"),
+            Self::Refused(error @ PeerError::Http2(_)) => write!(f, "refused with {error}"),
             Self::Refused(error) => write!(f, "refused with {}: {error}", error.status()),
             Self::UpgradeRefused => f.write_str("upgrade refused with 503 while the server drains"),
             Self::TunnelEnded => f.write_str("the tunnel ended"),
@@ -216,7 +233,7 @@ impl fmt::Display for CloseReason {
             Self::HandlerReset | Self::HandlerBrokeOff => {
                 f.write_str("its handler gave up half-way through the response")
             }
-            Self::CutAtDeadline => f.write_str("cut at the drain's deadline"),
+            Self::CutAtDeadline | Self::StreamsCut => f.write_str("cut at the drain's deadline"),
             Self::CutByForce => f.write_str("cut by a forced stop"),
         }
     }

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 
 use crate::error::{CloseReason, PeerError};
+use crate::fault::ErrorCode;
 use crate::head::{RequestHead, Trailers};
 use crate::outbox::Pieces;
+use crate::timer::Timer;
 
 /// The name of a request and its response on one connection.
 ///
@@ -58,6 +60,12 @@ pub enum Event {
         /// Why.
         reason: CancelReason,
     },
+    /// A stream was refused before it was looked at, and is safe to retry: it came behind the cutoff of a drain, or
+    /// was one too many (RFC 9113 sections 5.1.2 and 8.7). Nothing is to be done; it is told to be counted.
+    Refused {
+        /// The stream.
+        id: StreamId,
+    },
     /// The connection is over, and nothing is left to be sent: drop the transport.
     Closed(CloseReason),
 }
@@ -67,6 +75,12 @@ pub enum Event {
 pub enum CancelReason {
     /// Its body broke the protocol, or stopped coming.
     Refused(PeerError),
+    /// The peer gave it up, with this code (RFC 9113 section 6.4).
+    Reset(ErrorCode),
+    /// The peer kept its response waiting for too long.
+    TimedOut(Timer),
+    /// The handler broke off.
+    BrokenOff,
     /// The connection ended under it.
     Closed(CloseReason),
 }

@@ -129,10 +129,19 @@ fn str_of(text: &[u8], range: Range<usize>) -> &str {
 /// One allocation. Cloning it shares that.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RequestHead {
-    method: (u16, u16),
-    target: (u16, u16),
+    control: Control,
     version: Version,
     fields: Fields,
+}
+
+/// Where the control data of a request stands in its text; what is not there is empty.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Control {
+    pub(crate) method: (u16, u16),
+    pub(crate) target: (u16, u16),
+    pub(crate) scheme: (u16, u16),
+    pub(crate) authority: (u16, u16),
+    pub(crate) protocol: (u16, u16),
 }
 
 impl RequestHead {
@@ -144,47 +153,56 @@ impl RequestHead {
         fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Self {
         let (method, target) = (span(text, method.as_bytes()), span(text, target.as_bytes()));
-        Self {
+        let control = Control {
             method: (method.start, method.end),
             target: (target.start, target.end),
-            version,
-            fields: Fields::new(text, fields),
-        }
+            ..Control::default()
+        };
+        Self::with_control(control, version, Fields::new(text, fields))
+    }
+
+    pub(crate) fn with_control(control: Control, version: Version, fields: Fields) -> Self {
+        Self { control, version, fields }
     }
 
     /// The method. Methods are case-sensitive (RFC 9110 section 9.1).
     pub fn method(&self) -> &str {
-        str_of(self.fields.text(), range(self.method))
+        str_of(self.fields.text(), range(self.control.method))
     }
 
     /// The method, which is ASCII.
     pub fn method_bytes(&self) -> &[u8] {
-        self.fields.text().get(range(self.method)).unwrap_or(&[])
+        self.fields.text().get(range(self.control.method)).unwrap_or(&[])
     }
 
     /// The target as it came, in any of its four forms (RFC 9112 section 3.2).
     pub fn target(&self) -> &str {
-        str_of(self.fields.text(), range(self.target))
+        str_of(self.fields.text(), range(self.control.target))
     }
 
     /// The target, sharing the head's memory.
     pub fn target_bytes(&self) -> Bytes {
-        self.fields.block.slice(range(self.target))
+        self.fields.block.slice(range(self.control.target))
     }
 
     /// The scheme, as HTTP/2 names it beside the target (RFC 9113 section 8.3.1); `None` in HTTP/1.
     pub fn scheme_bytes(&self) -> Option<Bytes> {
-        None
+        self.beside(self.control.scheme)
     }
 
     /// The authority, as HTTP/2 names it beside the target (RFC 9113 section 8.3.1); `None` in HTTP/1.
     pub fn authority_bytes(&self) -> Option<Bytes> {
-        None
+        self.beside(self.control.authority)
     }
 
     /// The protocol that an extended CONNECT asks for (RFC 8441 section 4); `None` in HTTP/1.
     pub fn protocol(&self) -> Option<&str> {
-        None
+        let protocol = str_of(self.fields.text(), range(self.control.protocol));
+        Some(protocol).filter(|protocol| !protocol.is_empty())
+    }
+
+    fn beside(&self, span: (u16, u16)) -> Option<Bytes> {
+        (span.0 < span.1).then(|| self.fields.block.slice(range(span)))
     }
 
     /// The version of the message.

@@ -14,12 +14,16 @@
 #![deny(missing_docs)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod config;
 mod connection;
 mod error;
 mod event;
+mod fault;
 mod h1;
+mod h2;
 mod head;
 mod inbox;
 mod lifecycle;
@@ -32,6 +36,10 @@ pub use config::{Allowance, Config, HalfClose, Limits, Timeouts};
 pub use connection::{Connection, Stage, Status};
 pub use error::{ApiMisuse, CloseReason, PeerError};
 pub use event::{BodyLength, CancelReason, Event, StreamId, Transmit};
+pub use fault::{ErrorCode, Fault};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use h2::hpack::outside as hpack;
 pub use head::{Date, Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
 pub use outbox::Pieces;
 pub use time::Instant;

@@ -16,18 +16,32 @@ pub enum Timer {
     FirstByte,
     /// When a connection has been idle since its last response.
     KeepAlive,
+    /// When the preface of HTTP/2, or the SETTINGS that follow it, are not whole (RFC 9113 section 3.4).
+    Handshake,
     /// When a request's head has begun and is not whole.
     Head,
     /// When a request's body is awaited and no byte of it comes.
     Body,
     /// When bytes wait to be sent and the peer takes none.
     Write,
+    /// When a stream has something to send and the peer's window for it stays shut (RFC 9113 section 5.2).
+    Window,
+    /// When our SETTINGS have not been acknowledged (RFC 9113 section 6.5.3).
+    SettingsAck,
+    /// When an HTTP/2 peer has been silent: it is then sent a PING.
+    Silence,
+    /// When that PING is not answered.
+    PingAck,
+    /// When the PING that goes with the notice of a GOAWAY is not answered: the cutoff follows all the same.
+    GoawayAck,
     /// When the peer has been silent since our FIN.
     LingerQuiet,
     /// When the peer still sends after our FIN.
     Linger,
     /// When the drain's deadline comes.
     Grace,
+    /// When the peer does not take the word that its streams were cut.
+    LastWord,
 }
 
 /// That the operator wants this server to end, as one connection knows it.
@@ -73,9 +87,15 @@ impl Timer {
         match self {
             Self::FirstByte => timeouts.first_request,
             Self::KeepAlive => timeouts.keep_alive,
+            Self::Handshake => timeouts.handshake,
             Self::Head => timeouts.head,
             Self::Body => timeouts.body,
-            Self::Write => timeouts.write,
+            Self::Write | Self::Window => timeouts.write,
+            Self::SettingsAck => timeouts.settings_ack,
+            Self::Silence => timeouts.silence,
+            Self::PingAck => timeouts.ping_ack,
+            Self::GoawayAck => timeouts.goaway_ack,
+            Self::LastWord => timeouts.last_word,
             Self::LingerQuiet => timeouts.linger_quiet,
             Self::Linger => timeouts.linger,
             Self::Grace => Allowance { serving: Duration::MAX, draining: Duration::MAX },
@@ -88,9 +108,16 @@ impl fmt::Display for Timer {
         f.write_str(match self {
             Self::FirstByte => "the first byte of a request",
             Self::KeepAlive => "another request",
+            Self::Handshake => "the rest of the HTTP/2 preface",
             Self::Head => "the rest of a request's head",
             Self::Body => "more of a request's body",
             Self::Write => "the peer to take what is sent",
+            Self::Window => "the peer to open its window",
+            Self::SettingsAck => "the peer to acknowledge our SETTINGS",
+            Self::Silence => "a sign of life",
+            Self::PingAck => "the answer to a PING",
+            Self::GoawayAck => "the peer to hear that the server drains",
+            Self::LastWord => "the peer to hear that it was cut",
             Self::LingerQuiet | Self::Linger => "the peer's FIN",
             Self::Grace => "the drain's deadline",
         })

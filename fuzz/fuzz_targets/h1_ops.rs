@@ -370,6 +370,7 @@ impl World {
                 assert!(trailers.is_none() || (told.body == BodyLength::Unknown && !tunnel));
             }
             Event::Cancelled { id, .. } => self.current(id).given_up = true,
+            Event::Refused { .. } => panic!("HTTP/1 refuses with a response"),
             Event::Closed(reason) => {
                 assert!(!reason.to_string().is_empty());
                 assert_eq!(self.connection.status().stage, Stage::Closed);

@@ -90,6 +90,9 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             CancelReason::Refused(error) => write!(f, "the request was refused: {error}"),
+            CancelReason::Reset(code) => write!(f, "the client gave it up: {code}"),
+            CancelReason::TimedOut(timer) => write!(f, "it waited too long for {timer}"),
+            CancelReason::BrokenOff => f.write_str("its response broke off"),
             CancelReason::Closed(reason) => write!(f, "the connection ended: {reason}"),
         }
     }

@@ -294,6 +294,7 @@ where
                     self.last = Some(exchange);
                 }
             }
+            Event::Refused { .. } => {}
             Event::Closed(reason) => self.ended = Some(reason),
         }
     }

@@ -323,6 +323,7 @@ impl<A: Fn(&Request) -> Answer> Server<A> {
                 }
                 None => self.wire.connection.finish(NOW, id, []).expect("our half of the tunnel is open"),
             },
+            Event::Refused { id } => panic!("HTTP/1 refuses with a response, not {id:?}"),
             Event::Cancelled { .. } => self.coming = None,
             Event::Closed(reason) => self.closed = Some(reason),
         }

@@ -61,6 +61,7 @@ fn narrow() -> Config {
         target: 10,
         fields: 4,
         body: Some(20),
+        ..Limits::default()
     };
     Config { limits, ..Config::default() }
 }
@@ -77,6 +78,10 @@ fn config() -> impl Strategy<Value = Arc<Config>> {
         target: 0,
         fields: 0,
         body: Some(0),
+        body_window_most: 0,
+        connection_window: 0,
+        header_table: 0,
+        streams: 0,
     };
     let few = Limits { body_window: 0, discard: 0, pipeline: 0, send_queue: 0, ..Limits::default() };
     let never = lameduck_core::Allowance { serving: Duration::MAX, draining: Duration::ZERO };
@@ -309,6 +314,7 @@ fn assert_events_in_order(events: &[Event]) {
             Event::Cancelled { id, .. } => {
                 assert!(id.0 == last && matches!(rest, [] | [Event::Closed(_)]), "{events:?}");
             }
+            Event::Refused { .. } => panic!("HTTP/1 refuses with a response: {events:?}"),
             Event::Closed(_) => assert!(rest.is_empty(), "{events:?}"),
         }
     }

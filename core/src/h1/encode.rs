@@ -127,7 +127,7 @@ pub(crate) fn write_handlers_part<'a>(
 }
 
 /// RFC 9110 section 8.6: decimal digits and nothing else.
-fn read_length(value: &[u8]) -> Result<u64, ApiMisuse> {
+pub(crate) fn read_length(value: &[u8]) -> Result<u64, ApiMisuse> {
     let digits =
         core::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     digits.and_then(|digits| digits.parse().ok()).ok_or(ApiMisuse::BadField)

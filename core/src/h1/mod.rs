@@ -2,13 +2,13 @@
 //!
 //! This codec translates and keeps no opinion: what is done next is asked of the lifecycle.
 
-mod body;
+pub(crate) mod body;
 mod byte_set;
-mod encode;
+pub(crate) mod encode;
 mod framing;
-mod head;
+pub(crate) mod head;
 mod intake;
-mod target;
+pub(crate) mod target;
 
 use bytes::Bytes;
 
@@ -403,6 +403,16 @@ impl Http1 {
 
     pub(crate) fn requests(&self) -> u64 {
         self.life.requests()
+    }
+
+    /// What has come of the connection's first head, while that is not whole; nothing once it has been.
+    pub(crate) fn beginning(&self) -> Option<&[u8]> {
+        match self.life.phase() {
+            Phase::Idle { .. } | Phase::Head { .. } if self.life.requests() == 0 => {
+                Some(self.inbox.as_slice())
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn has_output(&self) -> bool {

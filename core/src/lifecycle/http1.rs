@@ -383,7 +383,7 @@ impl Lifecycle {
             Timer::FirstByte | Timer::KeepAlive if self.drain.is_some() => self.end(CloseReason::Drained),
             Timer::FirstByte | Timer::KeepAlive => self.end(CloseReason::TimedOut(due.timer)),
             Timer::Write => self.close(CloseReason::TimedOut(due.timer)),
-            Timer::LingerQuiet | Timer::Linger | Timer::Grace => self.cut(CloseReason::CutAtDeadline),
+            _ => self.cut(CloseReason::CutAtDeadline),
         }
         Some(Expired::Moved)
     }

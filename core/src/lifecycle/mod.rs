@@ -4,3 +4,6 @@
 //! to do. A rule of the drain stands here and nowhere else.
 
 pub(crate) mod http1;
+pub(crate) mod http2;
+pub(crate) mod patience;
+pub(crate) mod stream;

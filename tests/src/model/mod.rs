@@ -625,6 +625,8 @@ impl State {
                 self.is_excused |= has_begun && matches!(reason, CancelReason::Refused(_));
                 self.turn = None;
             }
+            // HTTP/1 refuses a request with a response.
+            Event::Refused { .. } => self.require(Invariant::I2, false),
             Event::Closed(reason) => {
                 self.ended = Some(reason);
                 let never_switches =

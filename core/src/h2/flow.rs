@@ -1,0 +1,97 @@
+//! Windows (RFC 9113 sections 5.2 and 6.9).
+
+/// No window may be larger (section 6.9.1).
+const LARGEST: u32 = (1 << 31) - 1;
+
+/// A window over its maximum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Overflow;
+
+/// How much we may send. It can be negative, after the peer has made its windows smaller (section 6.9.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct SendWindow(i32);
+
+impl SendWindow {
+    /// What every connection starts with, and every stream, before SETTINGS say otherwise.
+    pub(crate) const DEFAULT: u32 = 65_535;
+
+    pub(crate) fn new(size: u32) -> Self {
+        Self(i32::try_from(size).unwrap_or(i32::MAX))
+    }
+
+    pub(crate) fn available(self) -> usize {
+        usize::try_from(self.0).unwrap_or(0)
+    }
+
+    /// Takes what is sent: at most what is available.
+    pub(crate) fn take(&mut self, count: usize) {
+        self.0 = self.0.saturating_sub(i32::try_from(count).unwrap_or(i32::MAX));
+    }
+
+    /// The peer grants more (section 6.9).
+    pub(crate) fn grow(&mut self, increment: u32) -> Result<(), Overflow> {
+        self.shift(i64::from(increment))
+    }
+
+    /// The peer has changed the size that windows start with (section 6.9.2).
+    pub(crate) fn resize(&mut self, from: u32, to: u32) -> Result<(), Overflow> {
+        self.shift(i64::from(to) - i64::from(from))
+    }
+
+    fn shift(&mut self, by: i64) -> Result<(), Overflow> {
+        let size = i64::from(self.0) + by;
+        if size > i64::from(LARGEST) {
+            return Err(Overflow);
+        }
+        self.0 = i32::try_from(size).unwrap_or(i32::MIN);
+        Ok(())
+    }
+}
+
+/// The peer has sent more than it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Exceeded;
+
+/// How much the peer may send. What is consumed is granted again, by halves of the window; while nothing of it is
+/// held up, the window doubles, so that a fast peer need not wait for grants.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ReceiveWindow {
+    /// What it may still send.
+    left: u32,
+    /// What has been consumed and not been granted again.
+    consumed: u32,
+    size: u32,
+    most: u32,
+}
+
+impl ReceiveWindow {
+    pub(crate) fn new(size: u32, most: u32) -> Self {
+        let size = size.min(LARGEST);
+        Self { left: size, consumed: 0, size, most: most.clamp(size, LARGEST) }
+    }
+
+    pub(crate) fn is_shut(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The peer sent so much.
+    pub(crate) fn take(&mut self, count: u32) -> Result<(), Exceeded> {
+        self.left = self.left.checked_sub(count).ok_or(Exceeded)?;
+        Ok(())
+    }
+
+    /// So much has been consumed: what is to be granted for it now, if anything.
+    pub(crate) fn consume(&mut self, count: u32) -> Option<u32> {
+        let held = self.size.saturating_sub(self.left).saturating_sub(self.consumed);
+        let count = count.min(held);
+        self.consumed = self.consumed.saturating_add(count);
+        if self.consumed == 0 || self.consumed < self.size / 2 {
+            return None;
+        }
+        let growth = if held == count { self.size.min(self.most.saturating_sub(self.size)) } else { 0 };
+        let grant = core::mem::take(&mut self.consumed).saturating_add(growth);
+        self.size = self.size.saturating_add(growth);
+        self.left = self.left.saturating_add(grant);
+        Some(grant)
+    }
+}

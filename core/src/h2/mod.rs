@@ -1,0 +1,535 @@
+//! HTTP/2 on one connection: bytes to events, commands to bytes (RFC 9113).
+//!
+//! This codec translates and keeps no opinion: what a frame leads to is asked of the lifecycles, that of the
+//! connection and that of each stream.
+
+mod field;
+mod flow;
+mod frame;
+pub(crate) mod hpack;
+mod priority;
+mod read;
+mod request;
+mod respond;
+mod schedule;
+mod send;
+mod streams;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::config::{Config, HalfClose};
+use crate::error::{ApiMisuse, CloseReason, PeerError};
+use crate::event::{CancelReason, Event, StreamId, Transmit};
+use crate::fault::{ErrorCode, Fault};
+use crate::head::Date;
+use crate::inbox::Inbox;
+use crate::lifecycle::http2::{Expired, Flushed, Lifecycle, Number, Phase, Say};
+use crate::lifecycle::patience::{Annoyance, Patience};
+use crate::lifecycle::stream::{Parting, Responding};
+use crate::outbox::Outbox;
+use crate::time::Instant;
+use crate::timer::{Drain, Due, Timer};
+use flow::{ReceiveWindow, SendWindow};
+use frame::{GoAway, LEAST_MAX_FRAME_SIZE, Ping, RstStream, Setting, WindowUpdate, write_settings};
+use read::{Block, Reading};
+use request::Scratch;
+use schedule::Schedule;
+use streams::{Place, Promise, Stream, Streams, Told};
+
+/// What a client sends first (section 3.4).
+pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What our PINGs carry: the one that goes with the notice of a drain, and the one that asks for a sign of life.
+const NOTICE: Ping = Ping(*b"lameduck");
+const PROBE: Ping = Ping(*b"you here");
+
+/// More events wait for the caller: reading pauses.
+const EVENTS: usize = 1024;
+
+/// An HTTP/2 connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Http2 {
+    life: Lifecycle,
+    reading: Reading,
+    inbox: Inbox,
+    block: Option<Block>,
+    decoder: hpack::Decoder,
+    encoder: hpack::Encoder,
+    scratch: Scratch,
+    peer: PeerSettings,
+    streams: Streams,
+    /// The highest stream that the peer has opened.
+    highest: Number,
+    dropped: Dropped,
+    schedule: Schedule,
+    /// What we may send on all streams together, and what the peer may.
+    window: SendWindow,
+    intake: ReceiveWindow,
+    /// What the streams have to send, all together.
+    queued: usize,
+    outbox: Outbox,
+    events: VecDeque<Event>,
+    patience: Patience,
+    close_told: CloseTold,
+    date: Option<Date>,
+}
+
+/// What the peer's SETTINGS say that concerns us (section 6.5.2).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct PeerSettings {
+    initial_window: u32,
+    max_frame_size: u32,
+}
+
+/// Whether the end has been reported.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum CloseTold {
+    No,
+    Yes,
+}
+
+/// The last streams that we have reset: what the peer had sent before it knew is ignored (section 5.1).
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+struct Dropped(VecDeque<Number>);
+
+impl Dropped {
+    const MOST: usize = 64;
+
+    fn push(&mut self, number: Number) {
+        if self.0.len() >= Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(number);
+    }
+
+    fn has(&self, number: Number) -> bool {
+        self.0.contains(&number)
+    }
+}
+
+impl Http2 {
+    /// A connection whose client speaks HTTP/2: its preface is still to be read. Ours goes out at once (section
+    /// 3.4).
+    pub(crate) fn new(now: Instant, config: &Config) -> Self {
+        let limits = &config.limits;
+        let window = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
+        let connection_window = limits.connection_window.max(SendWindow::DEFAULT);
+        let mut http2 = Self {
+            life: Lifecycle::new(now),
+            reading: Reading::Preface { matched: 0 },
+            inbox: Inbox::default(),
+            block: None,
+            decoder: hpack::Decoder::default(),
+            encoder: hpack::Encoder::new(),
+            scratch: Scratch::default(),
+            peer: PeerSettings { initial_window: SendWindow::DEFAULT, max_frame_size: LEAST_MAX_FRAME_SIZE },
+            streams: Streams::default(),
+            highest: 0,
+            dropped: Dropped::default(),
+            schedule: Schedule::default(),
+            window: SendWindow::new(SendWindow::DEFAULT),
+            intake: ReceiveWindow::new(connection_window, connection_window),
+            queued: 0,
+            outbox: Outbox::default(),
+            events: VecDeque::new(),
+            patience: Patience::new(now),
+            close_told: CloseTold::No,
+            date: None,
+        };
+        http2.outbox.gather(|out| {
+            write_settings(
+                out,
+                &[
+                    Setting::HeaderTableSize(u32::from(limits.header_table)),
+                    Setting::MaxConcurrentStreams(limits.streams),
+                    Setting::InitialWindowSize(window.min(GoAway::NO_CUTOFF)),
+                    Setting::MaxHeaderListSize(u32::from(limits.head)),
+                    Setting::EnableConnectProtocol(true),
+                    Setting::NoRfc7540Priorities(true),
+                ],
+            );
+            if connection_window > SendWindow::DEFAULT {
+                let increment = connection_window - SendWindow::DEFAULT;
+                WindowUpdate { stream: 0, increment }.write(out);
+            }
+        });
+        http2.life.announced(now);
+        http2.life.queued(now);
+        http2
+    }
+
+    // What came from the network or the clock.
+
+    /// After the peer's FIN there is nothing that could have come.
+    pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, bytes: &[u8]) {
+        if self.life.peer_has_finished() {
+            return;
+        }
+        self.life.received(now);
+        if self.inbox.is_empty() {
+            let used = self.read(now, config, bytes);
+            self.inbox.push(bytes.get(used..).unwrap_or(&[]));
+        } else {
+            let mut inbox = core::mem::take(&mut self.inbox);
+            inbox.push(bytes);
+            inbox.advance(self.read(now, config, inbox.as_slice()));
+            self.inbox = inbox;
+        }
+        self.settle(now);
+    }
+
+    /// The peer sends no more frames. Requests that are whole are served, within the windows that it has opened.
+    pub(crate) fn handle_eof(&mut self, now: Instant, config: &Config) {
+        if config.half_close == HalfClose::Cancel && !self.streams.is_empty() {
+            return self.handle_gone(now);
+        }
+        self.life.peer_finished();
+        let unfinished = self.streams.iter().filter(|stream| stream.life.receives());
+        let unfinished: Vec<Number> = unfinished.map(|stream| stream.number).collect();
+        for number in unfinished {
+            self.cancel(now, number, CancelReason::Closed(CloseReason::PeerLeft), Some(ErrorCode::CANCEL));
+        }
+        self.settle(now);
+    }
+
+    pub(crate) fn handle_gone(&mut self, now: Instant) {
+        self.life.gone();
+        self.settle(now);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, config: &Config) {
+        while let Some(expired) = self.life.expire(now, &config.timeouts) {
+            match expired {
+                Expired::Moved => {}
+                Expired::Say(say) => self.say(say),
+                Expired::Probe => {
+                    self.life.probed(now);
+                    self.outbox.gather(|out| PROBE.write(out));
+                }
+                Expired::Fail(error) => self.fail(error),
+                Expired::Cut => self.cut(now),
+            }
+            self.settle(now);
+        }
+        self.expire_streams(now, config);
+        self.settle(now);
+    }
+
+    /// Ends the streams that have waited for their peer for too long.
+    fn expire_streams(&mut self, now: Instant, config: &Config) {
+        if self.life.phase() != Phase::Open {
+            return;
+        }
+        let drain = self.life.drains();
+        let due = |stream: &Stream| stream.life.due(&config.timeouts, drain).filter(|due| due.at <= now);
+        let late = self.streams.iter().filter_map(|stream| Some((stream.number, due(stream)?.timer)));
+        let late: Vec<(Number, Timer)> = late.collect();
+        for (number, timer) in late {
+            match timer {
+                Timer::Body => self.refuse_stream(now, number, PeerError::SlowBody),
+                timer => self.cancel(now, number, CancelReason::TimedOut(timer), Some(ErrorCode::CANCEL)),
+            }
+        }
+    }
+
+    // The operator.
+
+    pub(crate) fn set_date(&mut self, date: Date) {
+        self.date = Some(date);
+    }
+
+    pub(crate) fn drain(&mut self, now: Instant, config: &Config, deadline: Instant) {
+        self.life.drain(now, deadline);
+        self.settle(now);
+        self.handle_timeout(now, config);
+    }
+
+    pub(crate) fn abort(&mut self, now: Instant) {
+        self.life.cut(CloseReason::CutByForce);
+        self.settle(now);
+    }
+
+    // What the caller is to do.
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            if let Event::Request { id, .. } = &event
+                && let Some(stream) = number_of(*id).and_then(|number| self.streams.get_mut(number))
+            {
+                stream.told = Told::Yes;
+            }
+            self.rest();
+            return Some(event);
+        }
+        match (self.life.phase(), self.close_told) {
+            (Phase::Closed { reason }, CloseTold::No) => {
+                self.close_told = CloseTold::Yes;
+                Some(Event::Closed(reason))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
+        self.pump(now);
+        self.settle(now);
+        if self.outbox.is_empty() {
+            let flushed = self.life.flushed(now);
+            self.settle(now);
+            return match flushed {
+                Flushed::SendFin => Some(Transmit::Fin),
+                Flushed::Nothing => None,
+            };
+        }
+        Some(Transmit::Bytes(self.outbox.pieces()))
+    }
+
+    pub(crate) fn transmitted(&mut self, now: Instant, count: usize) {
+        if count > 0 && !self.outbox.is_empty() {
+            self.outbox.advance(count);
+            self.life.sent(now, !self.outbox.is_empty());
+            self.rest();
+        }
+    }
+
+    // Getters.
+
+    pub(crate) fn due(&self, config: &Config) -> Option<Due> {
+        let drain = self.life.drains();
+        let timed = self.streams.iter().filter(|stream| stream.life.is_timed());
+        let streams = timed.filter_map(|stream| stream.life.due(&config.timeouts, drain)).min();
+        self.life.due(&config.timeouts).map(|due| streams.map_or(due, |stream| stream.min(due)))
+    }
+
+    pub(crate) fn drains(&self) -> Option<Drain> {
+        self.life.drains()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.life.phase()
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.life.requests()
+    }
+
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        self.life.idle_since()
+    }
+
+    /// The first request under way.
+    pub(crate) fn active(&self) -> Option<StreamId> {
+        self.streams.iter().next().map(|stream| id_of(stream.number))
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    pub(crate) fn wants_read(&self, config: &Config) -> bool {
+        !self.life.peer_has_finished()
+            && match self.life.phase() {
+                Phase::Closed { .. } => false,
+                Phase::Handshake { .. } | Phase::Open => {
+                    self.outbox.len() < config.limits.send_queue.max(1) && self.events.len() < EVENTS
+                }
+                _ => true,
+            }
+    }
+
+    // Ending.
+
+    /// Says what the lifecycle asks to be said, and clears up behind it.
+    fn settle(&mut self, now: Instant) {
+        while let Some(say) = self.life.step(now) {
+            self.say(say);
+        }
+        if let Phase::Closed { reason } = self.life.phase() {
+            self.close_streams(CancelReason::Closed(reason));
+            self.outbox.clear();
+        }
+        if self.life.is_ending() {
+            self.inbox.clear();
+            self.block = None;
+        }
+        if !self.outbox.is_empty() {
+            self.life.queued(now);
+        }
+    }
+
+    fn say(&mut self, say: Say) {
+        let debug = b"the server is draining";
+        self.outbox.gather(|out| match say {
+            Say::Notice => {
+                GoAway { last: GoAway::NO_CUTOFF, code: ErrorCode::NO_ERROR, debug }.write(out);
+                NOTICE.write(out);
+            }
+            Say::Cutoff { last } => GoAway { last, code: ErrorCode::NO_ERROR, debug }.write(out),
+        });
+    }
+
+    /// The peer broke the protocol: a connection error (section 5.4.1).
+    fn fail(&mut self, error: PeerError) {
+        if self.life.is_ending() {
+            return;
+        }
+        let last = self.life.fail(error);
+        let (code, debug) = match error {
+            PeerError::Http2(fault) => (fault.code(), fault.as_str()),
+            _ => (ErrorCode::PROTOCOL_ERROR, ""),
+        };
+        self.outbox.gather(|out| GoAway { last, code, debug: debug.as_bytes() }.write(out));
+        self.close_streams(CancelReason::Refused(error));
+    }
+
+    /// The drain's deadline has come: each stream that is left is cut, and its peer told.
+    fn cut(&mut self, now: Instant) {
+        let last = self.life.cut_at_deadline(now);
+        let Self { outbox, streams, .. } = self;
+        outbox.gather(|out| {
+            for stream in streams.iter() {
+                RstStream { stream: stream.number, code: ErrorCode::CANCEL }.write(out);
+            }
+            GoAway { last, code: ErrorCode::NO_ERROR, debug: b"cut at the deadline" }.write(out);
+        });
+        self.close_streams(CancelReason::Closed(CloseReason::StreamsCut));
+    }
+
+    /// Gives up all that is left. What has been told of a stream that is already closed stays told.
+    fn close_streams(&mut self, reason: CancelReason) {
+        let gone = self.streams.take_all();
+        if gone.is_empty() {
+            return;
+        }
+        let is_gone = |id: StreamId| gone.binary_search_by_key(&id, |stream| id_of(stream.number)).is_ok();
+        self.events.retain(|event| !content_of(event).is_some_and(is_gone));
+        let told = gone.iter().filter(|stream| stream.told == Told::Yes);
+        self.events.extend(told.map(|stream| Event::Cancelled { id: id_of(stream.number), reason }));
+        self.schedule.clear();
+        self.queued = 0;
+    }
+
+    /// Gives a stream up; `code` is what the peer is told, where it is.
+    fn cancel(&mut self, now: Instant, number: Number, reason: CancelReason, code: Option<ErrorCode>) {
+        let Some(stream) = self.remove(now, number) else { return };
+        let id = id_of(number);
+        if stream.told == Told::No || stream.held > 0 || stream.life.is_wanted() {
+            self.events.retain(|event| content_of(event) != Some(id));
+        }
+        if stream.told == Told::Yes {
+            self.events.push_back(Event::Cancelled { id, reason });
+        }
+        if let Some(code) = code {
+            self.reset_stream(number, code);
+        }
+    }
+
+    /// Tells the peer that a stream is closed, whatever is still to come of it.
+    fn reset_stream(&mut self, number: Number, code: ErrorCode) {
+        self.outbox.gather(|out| RstStream { stream: number, code }.write(out));
+        self.dropped.push(number);
+    }
+
+    /// The request broke a rule: a stream error (section 5.4.2). Errors of ours to provoke are work for nothing.
+    fn fail_stream(&mut self, now: Instant, number: Number, fault: Fault) {
+        let reason = CancelReason::Refused(PeerError::Http2(fault));
+        match self.streams.get(number) {
+            Some(_) => self.cancel(now, number, reason, Some(fault.code())),
+            None => self.reset_stream(number, fault.code()),
+        }
+        self.bear(now, Annoyance::Reset);
+    }
+
+    /// The request is refused, with a response that says why where one can still be given.
+    fn refuse_stream(&mut self, now: Instant, number: Number, error: PeerError) {
+        let Some(stream) = self.streams.get(number) else { return };
+        let receives = stream.life.receives();
+        let code = match stream.life.responding() {
+            Responding::Owed => {
+                self.write_refusal(number, error.status());
+                receives.then_some(ErrorCode::NO_ERROR)
+            }
+            _ => Some(ErrorCode::CANCEL),
+        };
+        self.cancel(now, number, CancelReason::Refused(error), code);
+    }
+
+    /// Closes a stream that is through with both halves, or whose request nobody reads on.
+    fn part(&mut self, now: Instant, number: Number) {
+        let Some(stream) = self.streams.get(number) else { return };
+        match stream.life.parting() {
+            Parting::NotYet => return,
+            Parting::Whole => {}
+            Parting::StopRequest => self.reset_stream(number, ErrorCode::NO_ERROR),
+        }
+        self.remove(now, number);
+        self.patience.reward_response();
+    }
+
+    /// A stream is closed: what it held of the windows and queues is given back.
+    fn remove(&mut self, now: Instant, number: Number) -> Option<Stream> {
+        let stream = self.streams.remove(number)?;
+        self.consume(stream.held);
+        self.queued = self.queued.saturating_sub(stream.outgoing.queue.len());
+        if stream.outgoing.place == Place::Scheduled {
+            self.schedule.remove(number);
+        }
+        self.life.stream_closed(now);
+        Some(stream)
+    }
+
+    /// Bytes of DATA are done with, as far as the connection's window is concerned.
+    fn consume(&mut self, count: u32) {
+        if let Some(increment) = self.intake.consume(count) {
+            self.outbox.gather(|out| WindowUpdate { stream: 0, increment }.write(out));
+        }
+    }
+
+    /// The peer causes work for nothing.
+    fn bear(&mut self, now: Instant, annoyance: Annoyance) {
+        if !self.patience.bears(now, annoyance) {
+            self.fail(PeerError::Http2(match annoyance {
+                Annoyance::Reset => Fault::TooManyResets,
+                Annoyance::Chatter => Fault::TooMuchChatter,
+            }));
+        }
+    }
+
+    /// An idle connection owns as little memory as can be.
+    fn rest(&mut self) {
+        if self.streams.is_empty() && self.events.is_empty() && self.outbox.is_empty() {
+            self.streams.release_memory();
+            self.schedule.clear();
+            self.scratch = Scratch::default();
+            self.events = VecDeque::new();
+            self.dropped = Dropped::default();
+        }
+    }
+
+    // Names.
+
+    fn expect_stream(&self, id: StreamId) -> Result<&Stream, ApiMisuse> {
+        number_of(id).and_then(|number| self.streams.get(number)).ok_or(ApiMisuse::UnknownStream)
+    }
+
+    fn expect_stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, ApiMisuse> {
+        number_of(id).and_then(|number| self.streams.get_mut(number)).ok_or(ApiMisuse::UnknownStream)
+    }
+}
+
+fn id_of(number: Number) -> StreamId {
+    StreamId(u64::from(number))
+}
+
+fn number_of(id: StreamId) -> Option<Number> {
+    Number::try_from(id.0).ok()
+}
+
+/// The request that an event brings, or brings a part of.
+fn content_of(event: &Event) -> Option<StreamId> {
+    match event {
+        Event::Request { id, .. } | Event::Data { id, .. } | Event::End { id, .. } => Some(*id),
+        _ => None,
+    }
+}

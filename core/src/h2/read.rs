@@ -1,0 +1,563 @@
+//! What the peer sends: frames, and what each leads to (RFC 9113 sections 4 to 6).
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Http2, NOTICE, PREFACE, PROBE, id_of};
+use crate::config::{Config, Limits};
+use crate::error::PeerError;
+use crate::event::{BodyLength, CancelReason, Event};
+use crate::fault::{ErrorCode, Fault};
+use crate::h1::head::Kind;
+use crate::h2::flow::{ReceiveWindow, SendWindow};
+use crate::h2::frame::{
+    Continuation, DataHead, Frame, FrameError, Header, Headers, LEAST_MAX_FRAME_SIZE, PriorityUpdate,
+    RstStream, Scope, Setting, Settings, WindowUpdate, kind, write_settings_ack,
+};
+use crate::h2::hpack::HpackError;
+use crate::h2::priority::Priority;
+use crate::h2::request::{Assembler, Bad, Parsed, Scratch, TrailerAssembler};
+use crate::h2::streams::{Outgoing, Place, Promise, Queue, ResponseBody, Stream, Told};
+use crate::head::Trailers;
+use crate::lifecycle::http2::{Admission, Number, Phase};
+use crate::lifecycle::patience::Annoyance;
+use crate::lifecycle::stream::{Life, Receiving};
+use crate::time::Instant;
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Reading {
+    /// The preface, of which so much has come.
+    Preface { matched: usize },
+    /// A frame, which is read when it is whole.
+    Frame,
+    /// The body of a DATA frame, which is passed on as it comes.
+    Body { number: Number, left: u32, padding: u32, end_stream: bool },
+    /// What is thrown away.
+    Skip { left: u32 },
+}
+
+/// A field block that goes on in CONTINUATION.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Block {
+    opening: Opening,
+    fragments: Vec<u8>,
+}
+
+/// What a HEADERS frame says beside its block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Opening {
+    number: Number,
+    end_stream: bool,
+}
+
+/// How far a step of reading came.
+enum Step {
+    Used(usize),
+    Stuck,
+}
+
+impl Http2 {
+    /// Reads `input` as far as can be; how much of it is done with.
+    pub(super) fn read(&mut self, now: Instant, config: &Config, input: &[u8]) -> usize {
+        let mut used = 0;
+        while !self.life.is_ending() {
+            let rest = input.get(used..).unwrap_or(&[]);
+            let step = match self.reading {
+                Reading::Preface { matched } => self.read_preface(matched, rest),
+                Reading::Frame => self.read_frame(now, config, rest),
+                Reading::Body { number, left, padding, end_stream } => {
+                    let body = BodyLeft { number, left, padding, end_stream };
+                    self.read_body_of(now, body, rest)
+                }
+                Reading::Skip { left } => self.skip(left, rest),
+            };
+            match step {
+                Step::Used(count) => used += count,
+                Step::Stuck => return used,
+            }
+        }
+        input.len()
+    }
+
+    fn read_preface(&mut self, matched: usize, rest: &[u8]) -> Step {
+        let wanted = PREFACE.get(matched..).unwrap_or(&[]);
+        let count = wanted.len().min(rest.len());
+        if wanted.get(..count) != rest.get(..count) {
+            self.fail(PeerError::Http2(Fault::BadPreface));
+            return Step::Stuck;
+        }
+        self.reading = match matched + count {
+            matched if matched < PREFACE.len() => Reading::Preface { matched },
+            _ => Reading::Frame,
+        };
+        if count == 0 { Step::Stuck } else { Step::Used(count) }
+    }
+
+    fn skip(&mut self, left: u32, rest: &[u8]) -> Step {
+        let count = (left as usize).min(rest.len());
+        self.reading = match left - count as u32 {
+            0 => Reading::Frame,
+            left => Reading::Skip { left },
+        };
+        if count == 0 && left > 0 { Step::Stuck } else { Step::Used(count) }
+    }
+
+    /// Reads one frame; of DATA, what stands ahead of its body.
+    fn read_frame(&mut self, now: Instant, config: &Config, rest: &[u8]) -> Step {
+        let Some((octets, payload)) = rest.split_first_chunk::<{ Header::LEN }>() else { return Step::Stuck };
+        let header = Header::parse(octets);
+        if let Err(error) = self.check_place(header) {
+            self.fail_frame(now, error);
+            return Step::Used(Header::LEN);
+        }
+        match header.kind {
+            kind::DATA => match DataHead::parse(header, payload) {
+                Ok(None) => return Step::Stuck,
+                Ok(Some(head)) => {
+                    self.begin_body(now, config, head);
+                    return Step::Used(Header::LEN + head.prefix() as usize);
+                }
+                Err(error) => {
+                    self.reading = Reading::Skip { left: header.length };
+                    self.fail_frame(now, error);
+                    return Step::Used(Header::LEN);
+                }
+            },
+            kind if !is_known(kind) => {
+                // Extensions that are not known are ignored (section 5.5).
+                self.reading = Reading::Skip { left: header.length };
+                self.bear(now, Annoyance::Chatter);
+                return Step::Used(Header::LEN);
+            }
+            _ => {}
+        }
+        let Some(payload) = payload.get(..header.length as usize) else { return Step::Stuck };
+        match Frame::parse(header, payload) {
+            Ok(frame) => self.take_frame(now, config, frame),
+            Err(error) => self.fail_frame(now, error),
+        }
+        Step::Used(Header::LEN + payload.len())
+    }
+
+    /// Whether a frame may stand here: SETTINGS comes first (section 3.4), a field block is not interrupted
+    /// (section 4.3), and none is longer than was agreed to (section 4.2).
+    fn check_place(&self, header: Header) -> Result<(), FrameError> {
+        header.check_length(LEAST_MAX_FRAME_SIZE)?;
+        let continues = header.kind == kind::CONTINUATION;
+        let fault = match (&self.block, self.life.phase()) {
+            (_, Phase::Handshake { .. }) if !header.is_settings() => Fault::SettingsMissing,
+            (Some(block), _) if !continues || header.stream != block.opening.number => {
+                Fault::BlockInterrupted
+            }
+            (None, _) if continues => Fault::NothingToContinue,
+            _ => return Ok(()),
+        };
+        Err(FrameError::connection(fault))
+    }
+
+    fn fail_frame(&mut self, now: Instant, error: FrameError) {
+        match error.scope {
+            Scope::Connection => self.fail(PeerError::Http2(error.fault)),
+            Scope::Stream(number) if self.is_idle(number) => self.fail(PeerError::Http2(error.fault)),
+            Scope::Stream(number) => self.fail_stream(now, number, error.fault),
+        }
+    }
+
+    fn take_frame(&mut self, now: Instant, config: &Config, frame: Frame<'_>) {
+        match frame {
+            Frame::Headers(headers) => self.take_headers(now, config, headers),
+            Frame::Continuation(continuation) => self.take_continuation(now, config, continuation),
+            Frame::RstStream(reset) => self.take_reset(now, reset),
+            Frame::Settings(settings) => self.take_settings(now, settings),
+            Frame::SettingsAck => {
+                self.decoder.set_max(config.limits.header_table);
+                self.life.settings_acked();
+            }
+            Frame::Ping(ping) => {
+                self.outbox.gather(|out| ping.write_ack(out));
+                self.bear(now, Annoyance::Chatter);
+            }
+            Frame::PingAck(NOTICE) => self.life.notice_acked(),
+            Frame::PingAck(PROBE) => self.life.probe_acked(),
+            Frame::PingAck(_) => self.bear(now, Annoyance::Chatter),
+            Frame::GoAway(_) => self.life.peer_leaves(),
+            Frame::WindowUpdate(update) => self.take_window_update(now, update),
+            Frame::PriorityUpdate(update) => self.take_priority_update(now, update),
+            // Priorities by dependency are deprecated (section 5.3.2): parsed, and ignored.
+            Frame::Priority(_) | Frame::Data(_) | Frame::Unknown => self.bear(now, Annoyance::Chatter),
+        }
+    }
+
+    // Field blocks.
+
+    fn take_headers(&mut self, now: Instant, config: &Config, headers: Headers<'_>) {
+        if headers.stream.is_multiple_of(2) {
+            return self.fail(PeerError::Http2(Fault::BadStreamNumber));
+        }
+        let opening = Opening { number: headers.stream, end_stream: headers.end_stream };
+        if headers.end_headers {
+            return self.take_block(now, config, opening, headers.fragment);
+        }
+        self.life.begin_block(now);
+        self.block = Some(Block { opening, fragments: headers.fragment.to_vec() });
+    }
+
+    fn take_continuation(&mut self, now: Instant, config: &Config, continuation: Continuation<'_>) {
+        let Some(mut block) = self.block.take() else { return };
+        block.fragments.extend_from_slice(continuation.fragment);
+        // A block that is larger in its compressed form than any head may be is not worth decoding.
+        let most = usize::from(config.limits.head).max(LEAST_MAX_FRAME_SIZE as usize);
+        if block.fragments.len() > most {
+            return self.fail(PeerError::Http2(Fault::BlockTooLarge));
+        }
+        if continuation.end_headers {
+            return self.take_block(now, config, block.opening, &block.fragments);
+        }
+        if continuation.fragment.is_empty() {
+            self.bear(now, Annoyance::Chatter);
+        }
+        self.block = Some(block);
+    }
+
+    /// A field block is whole. It is decoded whatever becomes of it, so that the table stays in step (section 4.3).
+    fn take_block(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
+        self.life.end_block();
+        let number = opening.number;
+        if self.streams.get(number).is_some() {
+            self.take_trailers(now, config, opening, block);
+        } else if number > self.highest {
+            self.highest = number;
+            self.take_request(now, config, opening, block);
+        } else if self.decode(config, block) {
+            self.take_for_closed(now, number);
+        }
+    }
+
+    /// Decodes a block for the table's sake alone; whether it could be.
+    fn decode(&mut self, config: &Config, block: &[u8]) -> bool {
+        let strings = &mut self.scratch.strings;
+        let result = self.decoder.decode(block, usize::from(config.limits.head), strings, |_| {});
+        self.check_decoded(result)
+    }
+
+    fn check_decoded(&mut self, result: Result<(), HpackError>) -> bool {
+        let fault = match result {
+            Ok(()) => return true,
+            Err(error) if error.is_over_limit() => Fault::BlockTooLarge,
+            Err(_) => Fault::BadBlock,
+        };
+        self.fail(PeerError::Http2(fault));
+        false
+    }
+
+    fn take_request(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
+        let limits = &config.limits;
+        let Scratch { parts, strings } = &mut self.scratch;
+        let mut assembler = Assembler::new(parts, limits);
+        let result =
+            self.decoder.decode(block, usize::from(limits.head), strings, |line| assembler.add(line));
+        let parsed = assembler.conclude(opening.end_stream);
+        if !self.check_decoded(result) {
+            return;
+        }
+        let number = opening.number;
+        match (self.life.admit(number, limits.streams), parsed) {
+            (Admission::Refuse, _) => {
+                self.reset_stream(number, ErrorCode::REFUSED_STREAM);
+                self.events.push_back(Event::Refused { id: id_of(number) });
+                self.bear(now, Annoyance::Chatter);
+            }
+            (Admission::Serve, Ok(parsed)) => self.open(now, limits, opening, parsed),
+            (Admission::Serve, Err(Bad::Malformed)) => {
+                self.life.stream_closed(now);
+                self.fail_stream(now, number, Fault::MalformedRequest);
+            }
+            (Admission::Serve, Err(Bad::Status(status))) => {
+                self.life.stream_closed(now);
+                self.write_refusal(number, status);
+                if !opening.end_stream {
+                    self.reset_stream(number, ErrorCode::NO_ERROR);
+                }
+                self.bear(now, Annoyance::Reset);
+            }
+        }
+    }
+
+    fn open(&mut self, now: Instant, limits: &Limits, opening: Opening, parsed: Parsed) {
+        let Parsed { head, exchange, body, expected, expects_continue, priority } = parsed;
+        let receiving = match body {
+            BodyLength::Empty => Receiving::Ended,
+            // Nobody has to send anything through a tunnel.
+            _ if expects_continue || exchange == Kind::Connect => Receiving::Handler,
+            _ => Receiving::Peer { since: now },
+        };
+        let window = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
+        self.streams.push(Stream {
+            number: opening.number,
+            life: Life::new(receiving),
+            kind: exchange,
+            told: Told::No,
+            promise: if expects_continue { Promise::Owed } else { Promise::None },
+            window: ReceiveWindow::new(window, limits.body_window_most),
+            held: 0,
+            expected,
+            total: 0,
+            outgoing: Outgoing {
+                window: SendWindow::new(self.peer.initial_window),
+                priority,
+                place: Place::Aside,
+                body: ResponseBody::Unknown,
+                queue: Queue::default(),
+                trailers: None,
+            },
+        });
+        self.events.push_back(Event::Request { id: id_of(opening.number), head, body });
+    }
+
+    /// A second field block ends the request (section 8.1).
+    fn take_trailers(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
+        let limits = &config.limits;
+        let Scratch { parts, strings } = &mut self.scratch;
+        let mut assembler = TrailerAssembler::new(parts, limits);
+        let result =
+            self.decoder.decode(block, usize::from(limits.head), strings, |line| assembler.add(line));
+        let trailers = assembler.conclude();
+        if !self.check_decoded(result) {
+            return;
+        }
+        let number = opening.number;
+        let receives = self.streams.get(number).is_some_and(|stream| stream.life.receives());
+        match trailers {
+            _ if !receives => self.fail_stream(now, number, Fault::StreamClosed),
+            Ok(trailers) if opening.end_stream => self.end_request(now, number, trailers),
+            _ => self.fail_stream(now, number, Fault::MalformedRequest),
+        }
+    }
+
+    // Bodies.
+
+    /// A DATA frame begins. All of it counts for the windows at once (section 6.9.1).
+    fn begin_body(&mut self, now: Instant, config: &Config, head: DataHead) {
+        let (number, whole) = (head.stream, head.flow_controlled());
+        if self.is_idle(number) {
+            return self.fail(PeerError::Http2(Fault::StreamIdle));
+        }
+        if self.intake.take(whole).is_err() {
+            return self.fail(PeerError::Http2(Fault::WindowExceeded));
+        }
+        if head.body == 0 && !head.end_stream {
+            self.bear(now, Annoyance::Chatter);
+        }
+        let padding = u32::from(head.padding.unwrap_or(0));
+        match self.admit_body(&config.limits, head) {
+            Ok(()) => {
+                self.grant(number, whole - head.body);
+                self.consume(whole - head.body);
+                let end_stream = head.end_stream;
+                self.reading = Reading::Body { number, left: head.body, padding, end_stream };
+            }
+            Err(refused) => {
+                self.consume(whole);
+                self.reading = Reading::Skip { left: head.body + padding };
+                match refused {
+                    RefusedBody::Closed => self.take_for_closed(now, number),
+                    RefusedBody::Fault(fault) => self.fail_stream(now, number, fault),
+                    RefusedBody::TooLarge => self.refuse_stream(now, number, PeerError::BodyTooLarge),
+                }
+            }
+        }
+    }
+
+    fn admit_body(&mut self, limits: &Limits, head: DataHead) -> Result<(), RefusedBody> {
+        let stream = self.streams.get_mut(head.stream).ok_or(RefusedBody::Closed)?;
+        if !stream.life.receives() {
+            return Err(RefusedBody::Fault(Fault::StreamClosed));
+        }
+        stream.window.take(head.flow_controlled()).map_err(|_| RefusedBody::Fault(Fault::WindowExceeded))?;
+        stream.promise = Promise::None;
+        stream.total = stream.total.saturating_add(u64::from(head.body));
+        if let Some(expected) = &mut stream.expected {
+            let left = expected.checked_sub(u64::from(head.body));
+            *expected = left.ok_or(RefusedBody::Fault(Fault::LengthMismatch))?;
+        }
+        match limits.body {
+            Some(most) if stream.total > most => Err(RefusedBody::TooLarge),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
+        let BodyLeft { number, left, padding, end_stream } = body;
+        let count = (left as usize).min(rest.len());
+        if count == 0 && left > 0 {
+            return Step::Stuck;
+        }
+        let left = left - count as u32;
+        self.take_body(now, number, rest.get(..count).unwrap_or(&[]));
+        if left > 0 {
+            self.reading = Reading::Body { number, left, padding, end_stream };
+        } else {
+            self.reading = Reading::Skip { left: padding };
+            match end_stream {
+                true => self.end_request(now, number, None),
+                false => self.await_next(now, number),
+            }
+        }
+        Step::Used(count)
+    }
+
+    /// Passes on some of a body. Nobody may be there any more.
+    fn take_body(&mut self, now: Instant, number: Number, piece: &[u8]) {
+        let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        match self.streams.get_mut(number) {
+            Some(stream) if stream.life.is_wanted() => {
+                stream.life.received(now);
+                if count > 0 {
+                    stream.held = stream.held.saturating_add(count);
+                    self.patience.reward_frame();
+                    let data = Bytes::copy_from_slice(piece);
+                    self.events.push_back(Event::Data { id: id_of(number), data });
+                }
+            }
+            _ => self.consume(count),
+        }
+    }
+
+    /// Who has to move, now that a frame has come whole.
+    fn await_next(&mut self, now: Instant, number: Number) {
+        if let Some(stream) = self.streams.get_mut(number) {
+            match stream.window.is_shut() {
+                true => stream.life.await_handler(),
+                false if stream.kind != Kind::Connect => stream.life.await_peer(now),
+                false => {}
+            }
+        }
+    }
+
+    /// END_STREAM came.
+    fn end_request(&mut self, now: Instant, number: Number, trailers: Option<Trailers>) {
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        if stream.expected.is_some_and(|left| left > 0) {
+            return self.fail_stream(now, number, Fault::LengthMismatch);
+        }
+        stream.life.received_all();
+        if stream.life.is_wanted() {
+            self.events.push_back(Event::End { id: id_of(number), trailers });
+        }
+        self.part(now, number);
+    }
+
+    /// DATA or HEADERS came for a stream that is closed: on its way since before the peer knew, or against the rules
+    /// (section 5.1).
+    fn take_for_closed(&mut self, now: Instant, number: Number) {
+        if !self.dropped.has(number) {
+            self.reset_stream(number, ErrorCode::STREAM_CLOSED);
+        }
+        self.bear(now, Annoyance::Chatter);
+    }
+
+    // What goes beside.
+
+    fn take_reset(&mut self, now: Instant, reset: RstStream) {
+        let number = reset.stream;
+        if self.is_idle(number) {
+            return self.fail(PeerError::Http2(Fault::StreamIdle));
+        }
+        if self.streams.get(number).is_none() {
+            return self.bear(now, Annoyance::Chatter);
+        }
+        self.cancel(now, number, CancelReason::Reset(reset.code), None);
+        self.bear(now, Annoyance::Reset);
+    }
+
+    /// The peer's SETTINGS apply in their order, and are acknowledged then (section 6.5.3).
+    fn take_settings(&mut self, now: Instant, settings: Settings<'_>) {
+        for setting in settings.iter() {
+            match setting {
+                Setting::HeaderTableSize(size) => self.encoder.set_peer_max(size),
+                Setting::InitialWindowSize(size) => self.resize_windows(size),
+                Setting::MaxFrameSize(size) => self.peer.max_frame_size = size,
+                // Of pushing, of streams that we open, of what responses may hold at most (which is advice), and of
+                // extensions that are for us to announce.
+                _ => {}
+            }
+        }
+        self.outbox.gather(write_settings_ack);
+        self.life.shaken(now);
+        self.bear(now, Annoyance::Chatter);
+    }
+
+    /// Section 6.9.2: the windows of all streams change by the difference.
+    fn resize_windows(&mut self, size: u32) {
+        let before = core::mem::replace(&mut self.peer.initial_window, size);
+        let mut overflows = false;
+        for stream in self.streams.iter_mut() {
+            overflows |= stream.outgoing.window.resize(before, size).is_err();
+        }
+        if overflows {
+            return self.fail(PeerError::Http2(Fault::WindowOverflow));
+        }
+        self.schedule_all();
+    }
+
+    fn take_window_update(&mut self, now: Instant, update: WindowUpdate) {
+        let WindowUpdate { stream: number, increment } = update;
+        self.bear(now, Annoyance::Chatter);
+        if number == 0 {
+            return match self.window.grow(increment) {
+                Ok(()) => self.schedule_all(),
+                Err(_) => self.fail(PeerError::Http2(Fault::WindowOverflow)),
+            };
+        }
+        if self.is_idle(number) {
+            return self.fail(PeerError::Http2(Fault::StreamIdle));
+        }
+        // One for a stream that is closed may have crossed its end (section 5.1).
+        if let Some(stream) = self.streams.get_mut(number) {
+            match stream.outgoing.window.grow(increment) {
+                Ok(()) => self.schedule(number),
+                Err(_) => self.fail_stream(now, number, Fault::WindowOverflow),
+            }
+        }
+    }
+
+    /// RFC 9218 section 7.1. One for a stream that is not open is not kept.
+    fn take_priority_update(&mut self, now: Instant, update: PriorityUpdate<'_>) {
+        if let Some(stream) = self.streams.get_mut(update.stream) {
+            stream.outgoing.priority = Priority::parse(update.value);
+            if stream.outgoing.place == Place::Scheduled {
+                stream.outgoing.place = Place::Aside;
+                self.schedule.remove(update.stream);
+                self.schedule(update.stream);
+            }
+        }
+        self.bear(now, Annoyance::Chatter);
+    }
+
+    /// Whether a stream has not been opened: by the peer, whose are odd, or by us, who open none (section 5.1.1).
+    fn is_idle(&self, number: Number) -> bool {
+        number.is_multiple_of(2) || number > self.highest
+    }
+}
+
+/// What is left of a DATA frame.
+#[derive(Clone, Copy)]
+struct BodyLeft {
+    number: Number,
+    left: u32,
+    padding: u32,
+    end_stream: bool,
+}
+
+/// Why the body of a DATA frame is not passed on.
+enum RefusedBody {
+    Closed,
+    Fault(Fault),
+    TooLarge,
+}
+
+fn is_known(kind: u8) -> bool {
+    matches!(kind, kind::DATA..=kind::CONTINUATION | kind::PRIORITY_UPDATE)
+}

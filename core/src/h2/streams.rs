@@ -1,0 +1,168 @@
+//! The streams of a connection.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::h1::head::Kind;
+use crate::h2::flow::{ReceiveWindow, SendWindow};
+use crate::h2::priority::Priority;
+use crate::lifecycle::http2::Number;
+use crate::lifecycle::stream::Life;
+
+/// A stream that is not closed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Stream {
+    pub(crate) number: Number,
+    pub(crate) life: Life,
+    pub(crate) kind: Kind,
+    pub(crate) told: Told,
+    pub(crate) promise: Promise,
+    pub(crate) window: ReceiveWindow,
+    /// What has come of the request's body, and has not been released.
+    pub(crate) held: u32,
+    /// What is still to come of it, where its head has said how much there is.
+    pub(crate) expected: Option<u64>,
+    /// What has come of it in all.
+    pub(crate) total: u64,
+    pub(crate) outgoing: Outgoing,
+}
+
+/// Whether the caller knows of the request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Told {
+    No,
+    Yes,
+}
+
+/// Whether the peer waits for a word before it sends the body (RFC 9110 section 10.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Promise {
+    Owed,
+    None,
+}
+
+/// A response on its way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) window: SendWindow,
+    pub(crate) priority: Priority,
+    pub(crate) place: Place,
+    pub(crate) body: ResponseBody,
+    pub(crate) queue: Queue,
+    /// The field block of the trailers, encoded so that it stands for itself.
+    pub(crate) trailers: Option<Vec<u8>>,
+}
+
+/// Whether a stream waits for its turn to send.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Place {
+    /// It has nothing to send, or may not.
+    Aside,
+    Scheduled,
+}
+
+/// What the response's head says of its body.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum ResponseBody {
+    /// There is none, and END_STREAM has gone with the head.
+    None,
+    /// So much is still to be given.
+    Length(u64),
+    Unknown,
+    /// A CONNECT that was agreed to: what follows is not HTTP (section 8.5).
+    Tunnel,
+}
+
+/// Pieces of a body that wait to be sent. It owns no memory while there is one piece at most.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Queue {
+    first: Bytes,
+    more: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn push(&mut self, data: Bytes) {
+        self.len = self.len.saturating_add(data.len());
+        match self.first.is_empty() {
+            true => self.first = data,
+            false => self.more.push_back(data),
+        }
+    }
+
+    /// Takes up to `most` bytes, of one piece.
+    pub(crate) fn take(&mut self, most: usize) -> Bytes {
+        let taken = match self.first.len() > most {
+            true => self.first.split_to(most),
+            false => core::mem::replace(&mut self.first, self.more.pop_front().unwrap_or_default()),
+        };
+        self.len = self.len.saturating_sub(taken.len());
+        taken
+    }
+}
+
+/// Streams in the order of their numbers, which only grow.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Streams(VecDeque<Stream>);
+
+impl Streams {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, stream: Stream) {
+        self.0.push_back(stream);
+    }
+
+    pub(crate) fn get(&self, number: Number) -> Option<&Stream> {
+        self.0.get(self.index(number)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: Number) -> Option<&mut Stream> {
+        let index = self.index(number)?;
+        self.0.get_mut(index)
+    }
+
+    pub(crate) fn remove(&mut self, number: Number) -> Option<Stream> {
+        match self.0.front() {
+            Some(front) if front.number == number => self.0.pop_front(),
+            _ => self.0.remove(self.index(number)?),
+        }
+    }
+
+    pub(crate) fn take_all(&mut self) -> VecDeque<Stream> {
+        core::mem::take(&mut self.0)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.0.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.0.iter_mut()
+    }
+
+    /// Frees what is not needed while there is no stream.
+    pub(crate) fn release_memory(&mut self) {
+        if self.0.is_empty() {
+            self.0 = VecDeque::new();
+        }
+    }
+
+    /// Where this stream stands. A client numbers its streams one after the other: where none between has been
+    /// closed, it stands where its number says; else before that.
+    fn index(&self, number: Number) -> Option<usize> {
+        let front = self.0.front()?.number;
+        let guess = (number.checked_sub(front)? / 2) as usize;
+        if self.0.get(guess).is_some_and(|stream| stream.number == number) {
+            return Some(guess);
+        }
+        self.0.binary_search_by_key(&number, |stream| stream.number).ok()
+    }
+}

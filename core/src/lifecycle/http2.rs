@@ -1,0 +1,476 @@
+//! The life of an HTTP/2 connection (RFC 9113): its handshake, its two cutoffs, and how it ends.
+//!
+//! A GOAWAY is not a state of the connection: it is a cutoff, one in each direction, beside the phase (section
+//! 6.8). The drain is a level: it is read at every step, and what it then asks to be said comes out of
+//! [`Lifecycle::step`].
+
+use crate::config::Timeouts;
+use crate::error::{CloseReason, PeerError};
+use crate::fault::Fault;
+use crate::time::Instant;
+use crate::timer::{Drain, Due, Timer};
+
+/// A stream's number on the wire.
+pub(crate) type Number = u32;
+
+/// Where the connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Phase {
+    /// The client's preface, or the SETTINGS that follow it, have not come whole (section 3.4).
+    Handshake { since: Instant },
+    /// Streams are served.
+    Open,
+    /// Every stream is done: what is queued is sent, then comes our FIN.
+    Flushing { reason: CloseReason },
+    /// What is left was cut: its peer is told, if it takes that at once.
+    LastWord { since: Instant },
+    /// Our FIN has gone; what the peer still sends is thrown away until its FIN.
+    Lingering { reason: CloseReason, since: Instant, heard: Instant },
+    /// Over.
+    Closed { reason: CloseReason },
+}
+
+/// Which of the peer's streams we take: the cutoff that our GOAWAYs have told it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Cutoff {
+    /// All of them; no GOAWAY has gone.
+    None,
+    /// All that come until the peer has heard of it: GOAWAY(2^31-1) and a PING went out then.
+    Noticed { since: Instant },
+    /// The peer has heard, or has had its time.
+    Heard,
+    /// Those up to this one. It never grows (section 6.8).
+    At { last: Number },
+}
+
+/// The peer's half of the transport.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Peer {
+    Open,
+    /// It has sent GOAWAY: it opens no more streams.
+    Leaving,
+    /// Its FIN has come.
+    Finished,
+}
+
+/// Whether the peer is asked if it is still there (section 6.7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Probe {
+    None,
+    /// A PING has gone out then, and no ACK has come.
+    Sent {
+        since: Instant,
+    },
+}
+
+/// What to do with a request that begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Admission {
+    Serve,
+    /// It came behind the cutoff, or is one too many: REFUSED_STREAM, which is safe to retry (section 8.7).
+    Refuse,
+}
+
+/// What is to be said to the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Say {
+    /// GOAWAY(2^31-1, NO_ERROR), and a PING whose ACK shows that it has been read.
+    Notice,
+    /// GOAWAY with the last stream that is served.
+    Cutoff { last: Number },
+}
+
+/// A wait that has lasted too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expired {
+    /// The lifecycle has moved on by itself.
+    Moved,
+    /// Something is to be said.
+    Say(Say),
+    /// The peer is to be asked whether it is still there.
+    Probe,
+    /// The peer broke the protocol.
+    Fail(PeerError),
+    /// What is left is cut.
+    Cut,
+}
+
+/// What is to be done now that nothing waits to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flushed {
+    Nothing,
+    SendFin,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Lifecycle {
+    phase: Phase,
+    cutoff: Cutoff,
+    peer: Peer,
+    probe: Probe,
+    /// Streams that are not closed.
+    open: u32,
+    /// Requests that have been taken, and the last one's stream.
+    requests: u64,
+    last: Number,
+    /// Since when there is no stream.
+    idle: Instant,
+    /// When the peer last sent anything.
+    heard: Instant,
+    /// Since when our SETTINGS wait for their ACK (section 6.5.3).
+    settings: Option<Instant>,
+    /// Since when a header block is incomplete.
+    block: Option<Instant>,
+    /// Since when bytes wait to be sent and none is taken.
+    unsent: Option<Instant>,
+    drain: Option<Drain>,
+}
+
+impl Lifecycle {
+    /// A connection whose preface has begun.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            phase: Phase::Handshake { since: now },
+            cutoff: Cutoff::None,
+            peer: Peer::Open,
+            probe: Probe::None,
+            open: 0,
+            requests: 0,
+            last: 0,
+            idle: now,
+            heard: now,
+            settings: None,
+            block: None,
+            unsent: None,
+            drain: None,
+        }
+    }
+
+    // What the codec reports.
+
+    /// Bytes came.
+    pub(crate) fn received(&mut self, now: Instant) {
+        self.heard = now;
+        if let Phase::Lingering { heard, .. } = &mut self.phase {
+            *heard = now;
+        }
+    }
+
+    /// Our SETTINGS have gone out.
+    pub(crate) fn announced(&mut self, now: Instant) {
+        self.settings.get_or_insert(now);
+    }
+
+    pub(crate) fn settings_acked(&mut self) {
+        self.settings = None;
+    }
+
+    /// The client's preface and its SETTINGS are here.
+    pub(crate) fn shaken(&mut self, now: Instant) {
+        if let Phase::Handshake { .. } = self.phase {
+            self.phase = Phase::Open;
+            self.idle = now;
+        }
+    }
+
+    /// A header block has begun, and goes on in CONTINUATION.
+    pub(crate) fn begin_block(&mut self, now: Instant) {
+        self.block.get_or_insert(now);
+    }
+
+    pub(crate) fn end_block(&mut self) {
+        self.block = None;
+    }
+
+    /// A request begins on a stream that the peer opens: whether it is served. With GOAWAY(2^31-1) alone, it is:
+    /// the peer may not have heard yet.
+    pub(crate) fn admit(&mut self, number: Number, most: u32) -> Admission {
+        match self.cutoff {
+            Cutoff::At { last } if number > last => Admission::Refuse,
+            _ if self.open >= most => Admission::Refuse,
+            _ => {
+                self.open += 1;
+                self.requests += 1;
+                self.last = self.last.max(number);
+                Admission::Serve
+            }
+        }
+    }
+
+    /// A stream is closed.
+    pub(crate) fn stream_closed(&mut self, now: Instant) {
+        self.open = self.open.saturating_sub(1);
+        if self.open == 0 {
+            self.idle = now;
+        }
+    }
+
+    /// The PING that went with our first GOAWAY has its ACK: whatever the peer sent before it had read that is
+    /// here.
+    pub(crate) fn notice_acked(&mut self) {
+        if let Cutoff::Noticed { .. } = self.cutoff {
+            self.cutoff = Cutoff::Heard;
+        }
+    }
+
+    pub(crate) fn probe_acked(&mut self) {
+        self.probe = Probe::None;
+    }
+
+    pub(crate) fn probed(&mut self, now: Instant) {
+        self.probe = Probe::Sent { since: now };
+    }
+
+    /// The peer's GOAWAY came. It is not ours: what the peer has opened is served, and what it opens all the same.
+    pub(crate) fn peer_leaves(&mut self) {
+        if self.peer == Peer::Open {
+            self.peer = Peer::Leaving;
+        }
+    }
+
+    /// The peer's FIN came.
+    pub(crate) fn peer_finished(&mut self) {
+        self.peer = Peer::Finished;
+        match self.phase {
+            Phase::Handshake { .. } => self.end(CloseReason::PeerClosed),
+            Phase::Lingering { reason, .. } => self.phase = Phase::Closed { reason },
+            _ => {}
+        }
+    }
+
+    /// The transport is gone.
+    pub(crate) fn gone(&mut self) {
+        let reason = match self.phase {
+            Phase::Lingering { reason, .. } => reason,
+            Phase::LastWord { .. } => CloseReason::CutAtDeadline,
+            _ if self.unsent.is_none() && !self.is_at_work() => CloseReason::PeerClosed,
+            _ => CloseReason::PeerLeft,
+        };
+        self.close(reason);
+    }
+
+    /// Bytes wait to be sent.
+    pub(crate) fn queued(&mut self, now: Instant) {
+        self.unsent.get_or_insert(now);
+    }
+
+    /// The peer took some bytes; whether more wait.
+    pub(crate) fn sent(&mut self, now: Instant, more: bool) {
+        self.unsent = more.then_some(now);
+        if !more && self.open == 0 {
+            self.idle = now;
+        }
+    }
+
+    /// Nothing waits to be sent: whether it is time for our FIN. Where the peer has sent its own, closing the
+    /// transport is enough.
+    pub(crate) fn flushed(&mut self, now: Instant) -> Flushed {
+        match (self.phase, self.peer) {
+            (Phase::LastWord { .. }, _) => self.close(CloseReason::StreamsCut),
+            (Phase::Flushing { reason }, Peer::Finished) => self.close(reason),
+            (Phase::Flushing { reason }, _) => {
+                self.phase = Phase::Lingering { reason, since: now, heard: now };
+                return Flushed::SendFin;
+            }
+            _ => {}
+        }
+        Flushed::Nothing
+    }
+
+    // The drain.
+
+    /// Raises the level. Told again, only an earlier deadline counts.
+    pub(crate) fn drain(&mut self, now: Instant, deadline: Instant) {
+        let drain = self.drain.get_or_insert(Drain { since: now, deadline });
+        drain.deadline = drain.deadline.min(deadline);
+    }
+
+    /// What is to be said next, if anything; at the end of it, the end. To be asked after each change, until
+    /// nothing comes.
+    ///
+    /// Two-phase (section 6.8): first the notice, on an idle connection too; then, once the peer has heard it or
+    /// has had its time, the cutoff; then, when the streams up to it are done, our FIN. During the handshake
+    /// nothing is said: its first requests are served.
+    pub(crate) fn step(&mut self, now: Instant) -> Option<Say> {
+        if self.phase != Phase::Open {
+            return None;
+        }
+        match self.cutoff {
+            Cutoff::None if self.drain.is_some() => {
+                self.cutoff = Cutoff::Noticed { since: now };
+                Some(Say::Notice)
+            }
+            // Nothing more can come: there is nobody to be told.
+            Cutoff::None | Cutoff::Noticed { .. } if self.peer == Peer::Finished => {
+                self.end_if_idle();
+                None
+            }
+            Cutoff::None if self.peer == Peer::Leaving && self.open == 0 => Some(self.cut_off()),
+            Cutoff::None | Cutoff::Noticed { .. } => None,
+            Cutoff::Heard => Some(self.cut_off()),
+            Cutoff::At { .. } => {
+                self.end_if_idle();
+                None
+            }
+        }
+    }
+
+    fn cut_off(&mut self) -> Say {
+        let last = self.last;
+        self.cutoff = Cutoff::At { last };
+        Say::Cutoff { last }
+    }
+
+    fn end_if_idle(&mut self) {
+        if self.open == 0 {
+            let reason = match (self.drain, self.peer) {
+                (_, Peer::Leaving | Peer::Finished) => CloseReason::PeerClosed,
+                (Some(_), Peer::Open) => CloseReason::Drained,
+                (None, Peer::Open) => CloseReason::TimedOut(Timer::KeepAlive),
+            };
+            self.end(reason);
+        }
+    }
+
+    // Ending.
+
+    /// The peer broke the protocol: no stream is served any more. The last stream that its GOAWAY is to name.
+    pub(crate) fn fail(&mut self, error: PeerError) -> Number {
+        let last = match self.cutoff {
+            Cutoff::At { last } => last.min(self.last),
+            _ => self.last,
+        };
+        self.cutoff = Cutoff::At { last };
+        self.end(CloseReason::Refused(error));
+        last
+    }
+
+    /// The deadline has come: what is left has been cut, and its peer is to hear of it.
+    pub(crate) fn cut_at_deadline(&mut self, now: Instant) -> Number {
+        let last = match self.cutoff {
+            Cutoff::At { last } => last,
+            _ => self.last,
+        };
+        self.cutoff = Cutoff::At { last };
+        self.phase = Phase::LastWord { since: now };
+        last
+    }
+
+    /// What is queued is sent, then comes our FIN.
+    pub(crate) fn end(&mut self, reason: CloseReason) {
+        if !self.is_ending() {
+            self.phase = Phase::Flushing { reason };
+        }
+    }
+
+    /// Everything ends now, for `cut`; that is the reason only where it leaves something undone.
+    pub(crate) fn cut(&mut self, cut: CloseReason) {
+        let reason = match (self.phase, self.unsent) {
+            (Phase::Lingering { reason, .. }, _) | (Phase::Flushing { reason }, None) => reason,
+            (Phase::Handshake { .. } | Phase::Open, None) if !self.is_at_work() => CloseReason::Drained,
+            _ => cut,
+        };
+        self.close(reason);
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.unsent = None;
+        if !matches!(self.phase, Phase::Closed { .. }) {
+            self.phase = Phase::Closed { reason };
+        }
+    }
+
+    // Time.
+
+    /// The next wait that ends by itself, but for those of the streams.
+    pub(crate) fn due(&self, timeouts: &Timeouts) -> Option<Due> {
+        let wait = |timer: Timer, since| Some(timer.due(timeouts, since, self.drain));
+        let phase = match self.phase {
+            Phase::Closed { .. } => return None,
+            Phase::Handshake { since } => wait(Timer::Handshake, since),
+            Phase::Open => self.open_due(timeouts),
+            Phase::Flushing { .. } => None,
+            Phase::LastWord { since } => return wait(Timer::LastWord, since),
+            Phase::Lingering { since, heard, .. } => {
+                wait(Timer::LingerQuiet, heard).min(wait(Timer::Linger, since))
+            }
+        };
+        let write = self.unsent.and_then(|since| wait(Timer::Write, since));
+        let grace = self.drain.map(|drain| Due { at: drain.deadline, timer: Timer::Grace });
+        [phase, write, grace].into_iter().flatten().min()
+    }
+
+    fn open_due(&self, timeouts: &Timeouts) -> Option<Due> {
+        let wait = |timer: Timer, since| Some(timer.due(timeouts, since, self.drain));
+        let settings = self.settings.and_then(|since| wait(Timer::SettingsAck, since));
+        let block = self.block.and_then(|since| wait(Timer::Head, since));
+        let notice = match self.cutoff {
+            Cutoff::Noticed { since } => wait(Timer::GoawayAck, since),
+            Cutoff::None if self.open == 0 && self.unsent.is_none() => wait(Timer::KeepAlive, self.idle),
+            _ => None,
+        };
+        let probe = match (self.probe, self.peer) {
+            (_, Peer::Finished) => None,
+            (Probe::None, _) => wait(Timer::Silence, self.heard),
+            (Probe::Sent { since }, _) => wait(Timer::PingAck, since),
+        };
+        [settings, block, notice, probe].into_iter().flatten().min()
+    }
+
+    /// Ends the wait that is due, if one is.
+    pub(crate) fn expire(&mut self, now: Instant, timeouts: &Timeouts) -> Option<Expired> {
+        let due = self.due(timeouts).filter(|due| due.at <= now)?;
+        match due.timer {
+            Timer::Head => return Some(Expired::Fail(PeerError::Http2(Fault::SlowBlock))),
+            Timer::SettingsAck => return Some(Expired::Fail(PeerError::Http2(Fault::SettingsIgnored))),
+            Timer::Silence => return Some(Expired::Probe),
+            Timer::Grace if self.phase == Phase::Open && self.is_at_work() => return Some(Expired::Cut),
+            Timer::GoawayAck => self.cutoff = Cutoff::Heard,
+            Timer::KeepAlive => {
+                self.cutoff = Cutoff::Noticed { since: now };
+                return Some(Expired::Say(Say::Notice));
+            }
+            Timer::Handshake if self.drain.is_some() => self.end(CloseReason::Drained),
+            Timer::Handshake => self.end(CloseReason::TimedOut(due.timer)),
+            Timer::Write | Timer::PingAck => self.close(CloseReason::TimedOut(due.timer)),
+            _ => self.cut(CloseReason::CutAtDeadline),
+        }
+        Some(Expired::Moved)
+    }
+
+    // Getters.
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    pub(crate) fn drains(&self) -> Option<Drain> {
+        self.drain
+    }
+
+    pub(crate) fn peer_has_finished(&self) -> bool {
+        self.peer == Peer::Finished
+    }
+
+    /// Whether a request has begun that is not over.
+    fn is_at_work(&self) -> bool {
+        self.open > 0 || self.block.is_some()
+    }
+
+    /// Whether no stream is left, and since when.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        (self.open == 0).then_some(self.idle)
+    }
+
+    /// Whether all that still comes is thrown away.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Flushing { .. } | Phase::LastWord { .. } | Phase::Lingering { .. } | Phase::Closed { .. }
+        )
+    }
+}

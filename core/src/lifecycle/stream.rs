@@ -1,0 +1,190 @@
+//! The life of an HTTP/2 stream that the client has opened (RFC 9113 section 5.1), as two halves.
+//!
+//! `idle` is a stream that is not here yet, `closed` one that is here no more; a server that pushes nothing knows
+//! no reserved ones. What is left are `open`, the two half-closed ones, and who has to move in each half.
+
+use crate::config::Timeouts;
+use crate::time::Instant;
+use crate::timer::{Drain, Due, Timer};
+
+/// Who has to move for the request to come in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Receiving {
+    /// The peer: its last byte came then.
+    Peer { since: Instant },
+    /// The handler: it has not asked for the body, has enough of it for now, or does not want it.
+    Handler,
+    /// Nobody: END_STREAM has come.
+    Ended,
+}
+
+/// How far the response is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Responding {
+    /// Its head has not been written.
+    Owed,
+    /// Its head has been written; more is to come from the handler.
+    Begun { sending: Sending },
+    /// The handler has given all of it; the rest waits to be sent.
+    Finishing { sending: Sending },
+    /// All of it has been sent.
+    Ended,
+}
+
+/// Who has to move for what the handler has given to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Sending {
+    /// Nobody: it goes out as the transport takes it.
+    Free,
+    /// The peer, whose window is used up (section 5.2): since then.
+    Blocked { since: Instant },
+}
+
+/// What the peer's half still means to us.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Wanted {
+    /// The handler reads it, or may.
+    Yes,
+    /// Nobody will read the rest.
+    No,
+}
+
+/// Where a stream stands.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Life {
+    receiving: Receiving,
+    responding: Responding,
+    wanted: Wanted,
+}
+
+/// How a stream is to be closed now that its response is complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Parting {
+    /// Both halves have ended.
+    Whole,
+    /// The request still comes and nobody reads it: the peer is asked to stop, with NO_ERROR (section 8.1).
+    StopRequest,
+    /// The request still comes, and somebody reads it.
+    NotYet,
+}
+
+impl Life {
+    pub(crate) fn new(receiving: Receiving) -> Self {
+        Self { receiving, responding: Responding::Owed, wanted: Wanted::Yes }
+    }
+
+    // The peer's half.
+
+    /// Some of the body came.
+    pub(crate) fn received(&mut self, now: Instant) {
+        if let Receiving::Peer { since } = &mut self.receiving {
+            *since = now;
+        }
+    }
+
+    /// END_STREAM came.
+    pub(crate) fn received_all(&mut self) {
+        self.receiving = Receiving::Ended;
+    }
+
+    /// It is the handler's turn to make room, or to ask for the body.
+    pub(crate) fn await_handler(&mut self) {
+        if let Receiving::Peer { .. } = self.receiving {
+            self.receiving = Receiving::Handler;
+        }
+    }
+
+    /// It is the peer's turn to send more of the body.
+    pub(crate) fn await_peer(&mut self, now: Instant) {
+        if self.receiving == Receiving::Handler && self.wanted == Wanted::Yes {
+            self.receiving = Receiving::Peer { since: now };
+        }
+    }
+
+    /// Nobody will read the rest of the request.
+    pub(crate) fn unwant(&mut self) {
+        self.wanted = Wanted::No;
+        self.await_handler();
+    }
+
+    // Our half.
+
+    pub(crate) fn begin_response(&mut self) {
+        if self.responding == Responding::Owed {
+            self.responding = Responding::Begun { sending: Sending::Free };
+        }
+    }
+
+    /// The handler has given all of the response.
+    pub(crate) fn finish_response(&mut self) {
+        if let Responding::Begun { sending } = self.responding {
+            self.responding = Responding::Finishing { sending };
+        }
+    }
+
+    /// What is queued waits for the peer's window, or does no more.
+    pub(crate) fn set_sending(&mut self, to: Sending) {
+        if let Responding::Begun { sending } | Responding::Finishing { sending } = &mut self.responding {
+            match (*sending, to) {
+                // It waits on: since when does not change.
+                (Sending::Blocked { .. }, Sending::Blocked { .. }) => {}
+                _ => *sending = to,
+            }
+        }
+    }
+
+    /// END_STREAM has been sent: what that means for the stream.
+    pub(crate) fn end_response(&mut self) -> Parting {
+        self.responding = Responding::Ended;
+        self.parting()
+    }
+
+    /// What is left of a stream whose response is complete.
+    pub(crate) fn parting(&self) -> Parting {
+        match (self.responding, self.receiving, self.wanted) {
+            (Responding::Ended, Receiving::Ended, _) => Parting::Whole,
+            (Responding::Ended, _, Wanted::No) => Parting::StopRequest,
+            _ => Parting::NotYet,
+        }
+    }
+
+    // Getters.
+
+    pub(crate) fn receives(&self) -> bool {
+        self.receiving != Receiving::Ended
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted == Wanted::Yes
+    }
+
+    pub(crate) fn responding(&self) -> Responding {
+        self.responding
+    }
+
+    /// The wait that ends next, where the stream waits for its peer.
+    pub(crate) fn due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
+        let body = match self.receiving {
+            Receiving::Peer { since } => Some(Timer::Body.due(timeouts, since, drain)),
+            Receiving::Handler | Receiving::Ended => None,
+        };
+        let window = match self.responding {
+            Responding::Begun { sending: Sending::Blocked { since } }
+            | Responding::Finishing { sending: Sending::Blocked { since } } => {
+                Some(Timer::Window.due(timeouts, since, drain))
+            }
+            _ => None,
+        };
+        body.into_iter().chain(window).min()
+    }
+
+    /// Whether it waits for its peer at all.
+    pub(crate) fn is_timed(&self) -> bool {
+        let blocked = matches!(
+            self.responding,
+            Responding::Begun { sending: Sending::Blocked { .. } }
+                | Responding::Finishing { sending: Sending::Blocked { .. } }
+        );
+        blocked || matches!(self.receiving, Receiving::Peer { .. })
+    }
+}
