@@ -204,6 +204,19 @@ impl Peer {
         }
     }
 
+    /// The bytes that come next.
+    ///
+    /// # Errors
+    /// The end that comes instead.
+    pub fn read(&mut self) -> Result<Vec<u8>, End> {
+        if self.unread.is_empty()
+            && let Some(end) = self.read_some()
+        {
+            return Err(end);
+        }
+        Ok(std::mem::take(&mut self.unread))
+    }
+
     /// Waits for the server's FIN, before which nothing else must come.
     pub fn expect_fin(mut self) {
         let (rest, end) = self.rest();
