@@ -8,6 +8,20 @@ mod exchange;
 use std::env;
 use std::process::Command;
 
+use exchange::http2;
+
+enum Request {
+    Http1(&'static [u8]),
+    Http2(&'static [(&'static str, &'static str)]),
+}
+
+const ALL: [(&str, Request); 4] = [
+    ("small GET", Request::Http1(exchange::SMALL)),
+    ("browser's GET", Request::Http1(exchange::BROWSER)),
+    ("small GET over HTTP/2", Request::Http2(http2::SMALL)),
+    ("browser's GET over HTTP/2", Request::Http2(http2::BROWSER)),
+];
+
 const FEW: u64 = 1_000;
 const MORE: u64 = 3_000;
 
@@ -17,14 +31,22 @@ fn main() {
         [_, serve, request, count] if serve == "--serve" => {
             serve_requests(request, count.parse().expect("a number of requests"));
         }
-        _ => ["small GET", "browser's GET"].into_iter().for_each(report),
+        _ => ALL.iter().for_each(|(name, _)| report(name)),
     }
 }
 
 fn serve_requests(request: &str, count: u64) {
-    let request = if request == "small GET" { exchange::SMALL } else { exchange::BROWSER };
-    let mut connection = exchange::connection();
-    (0..count).for_each(|_| exchange::exchange(&mut connection, request));
+    match ALL.iter().find(|(name, _)| *name == request) {
+        Some((_, Request::Http1(request))) => {
+            let mut connection = exchange::connection();
+            (0..count).for_each(|_| exchange::exchange(&mut connection, request));
+        }
+        Some((_, Request::Http2(lines))) => {
+            let mut client = http2::Client::new(lines);
+            (0..count / u64::from(exchange::STREAMS)).for_each(|_| client.exchange());
+        }
+        None => {}
+    }
 }
 
 fn report(request: &str) {

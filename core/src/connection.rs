@@ -166,6 +166,7 @@ impl Connection {
         let Protocol::Http1(http1) = &self.protocol else { return };
         let before = http1.beginning().unwrap_or(&[]);
         let mut http2 = Box::new(Http2::new(now, config));
+        http1.date().into_iter().for_each(|date| http2.set_date(date));
         if let Some(drain) = http1.drains() {
             http2.drain(now, config, drain.deadline);
         }

@@ -1,4 +1,9 @@
-//! One request and its answer, on the core alone.
+//! Requests and their answers, on the core alone.
+
+// Each bench uses a part of this.
+#![allow(dead_code)]
+
+pub(crate) mod http2;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -27,7 +32,10 @@ pub(crate) const BROWSER: &[u8] = b"GET /articles/42?page=2 HTTP/1.1\r\n\
     Sec-Fetch-Site: same-origin\r\n\
     Priority: u=0, i\r\n\r\n";
 
-/// Reads one request, answers it with 13 bytes, and sends that.
+/// The requests of HTTP/2 in one read, each on a stream of its own.
+pub(crate) const STREAMS: u32 = 100;
+
+/// Reads what is there of requests, answers each with 13 bytes, and sends that.
 pub(crate) fn exchange(connection: &mut Connection, request: &[u8]) {
     let now = Instant::ORIGIN;
     connection.handle_bytes(now, black_box(request));

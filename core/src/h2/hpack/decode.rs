@@ -67,7 +67,7 @@ impl Decoder {
             match Representation::of(*first) {
                 Representation::Indexed => {
                     let index = integer::read(&mut rest, 7)? as usize;
-                    sink(self.entry(index)?.0);
+                    sink(self.line(index)?);
                 }
                 Representation::Literal(indexing, prefix) => {
                     let literal = read_literal(&mut rest, prefix, limit, scratch)?;
@@ -86,10 +86,8 @@ impl Decoder {
             if !rest.first().is_some_and(|first| Representation::of(*first) == Representation::SizeUpdate) {
                 break;
             }
-            let size = u16::try_from(integer::read(rest, 5)?).unwrap_or(u16::MAX);
-            if size > self.max {
-                return Err(HpackError::SizeUpdateTooLarge);
-            }
+            let size = u16::try_from(integer::read(rest, 5)?).ok().filter(|size| *size <= self.max);
+            let size = size.ok_or(HpackError::SizeUpdateTooLarge)?;
             self.table.resize(size);
             self.owed = self.owed.filter(|owed| size > *owed);
         }
@@ -99,14 +97,22 @@ impl Decoder {
         }
     }
 
-    /// What stands at this index (RFC 7541 section 2.3.3), and what its name is.
-    fn entry(&self, index: usize) -> Result<(Line<'_>, Kind), HpackError> {
+    /// The line of this index (RFC 7541 section 2.3.3).
+    fn line(&self, index: usize) -> Result<Line<'_>, HpackError> {
         if let Some(entry) = static_table::entry(index) {
-            return Ok((Line { name: entry.name, value: entry.value, kind: entry.kind }, entry.kind));
+            return Ok(Line { name: entry.name, value: entry.value, kind: entry.kind });
         }
-        let place = index.checked_sub(static_table::LENGTH + 1);
-        let entry = place.and_then(|place| self.table.get(place)).ok_or(HpackError::BadIndex)?;
-        Ok((Line { name: entry.name, value: entry.value, kind: entry.note.line }, entry.note.name))
+        let entry = self.table.get(place(index)).ok_or(HpackError::BadIndex)?;
+        Ok(Line { name: entry.name, value: entry.value, kind: entry.note.line })
+    }
+
+    /// The name of the line of this index, and what it is.
+    fn name(&self, index: usize) -> Result<(&[u8], Kind), HpackError> {
+        if let Some(entry) = static_table::entry(index) {
+            return Ok((entry.name, entry.kind));
+        }
+        let entry = self.table.get(place(index)).ok_or(HpackError::BadIndex)?;
+        Ok((entry.name, entry.note.name))
     }
 
     fn take_literal(
@@ -121,10 +127,7 @@ impl Decoder {
                 let name = text.within(scratch);
                 (name, Kind::of_name(name))
             }
-            LiteralName::Entry(index) => {
-                let (line, name_kind) = self.entry(*index)?;
-                (line.name, name_kind)
-            }
+            LiteralName::Entry(index) => self.name(*index)?,
         };
         let value = literal.value.within(scratch);
         let kind = name_kind.with_value(value);
@@ -134,7 +137,7 @@ impl Decoder {
                 LiteralName::Text(text) => Name::Text(text.within(scratch)),
                 LiteralName::Entry(index) => match static_table::entry(*index) {
                     Some(entry) => Name::Text(entry.name),
-                    None => Name::Entry(index.saturating_sub(static_table::LENGTH + 1)),
+                    None => Name::Entry(place(*index)),
                 },
             };
             self.table.insert(name, value, Kinds { name: name_kind, line: kind });
@@ -158,6 +161,11 @@ impl Default for Decoder {
     fn default() -> Self {
         Self::new(INITIAL_TABLE)
     }
+}
+
+/// Where the dynamic table has the entry of this index, which is none of the static table's.
+fn place(index: usize) -> usize {
+    index.wrapping_sub(static_table::LENGTH + 1)
 }
 
 /// What the first bits of a line say (RFC 7541 section 6).

@@ -18,49 +18,55 @@ const LONGEST: usize = 30;
 /// How many bits are looked at in one step: two letters of most texts.
 const STEP: usize = 12;
 
-/// What is decoded between two looks at the limit, at most: 64 bits.
-const SLACK: usize = most_decoded(8) + 1;
-
 /// What a text of these octets can become at most: no code is shorter than five bits.
 const fn most_decoded(length: usize) -> usize {
     length.saturating_mul(8) / 5
 }
 
-/// Appends the text that `code` stands for. It stops a few octets beyond `limit`, whatever would follow.
+/// Appends the text that `code` stands for, if that is no longer than `limit`: there is room for no more.
 pub(super) fn decode(code: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), HpackError> {
-    out.reserve(most_decoded(code.len()).min(limit.saturating_add(SLACK)));
-    let most = out.len().saturating_add(limit);
+    let start = out.len();
+    let most = most_decoded(code.len()).min(limit);
+    // A step writes two octets, of which it may not mean the last.
+    out.resize(start.saturating_add(most).saturating_add(1), 0);
+    let length = decode_into(code, out.get_mut(start..).unwrap_or(&mut []))?;
+    if length > limit {
+        return Err(HpackError::StringTooLong);
+    }
+    out.truncate(start + length);
+    Ok(())
+}
+
+/// How much was written: at most what there was room for.
+fn decode_into(code: &[u8], out: &mut [u8]) -> Result<usize, HpackError> {
     let mut bits = Bits { word: 0, count: 0 };
     let mut rest = code;
+    let mut at = 0;
     loop {
         rest = bits.fill(rest);
         if bits.count < LONGEST {
-            break;
+            return finish(bits, at, out);
         }
-        // What is filled up has more than two steps in it, or one long code.
         while bits.count >= STEP {
             let step = &STEPS[bits.peek(STEP)];
             if step.symbols == 0 {
                 break;
             }
-            out.extend_from_slice(&step.text);
-            out.truncate(out.len() + usize::from(step.symbols) - step.text.len());
+            *out.get_mut(at..).and_then(<[u8]>::first_chunk_mut).ok_or(HpackError::StringTooLong)? =
+                step.text;
+            at += usize::from(step.symbols);
             bits.take(usize::from(step.length));
         }
         if bits.count >= LONGEST {
             let (symbol, length) = bits.long();
-            out.push(u8::try_from(symbol).map_err(|_| HpackError::BadHuffman)?);
+            put(symbol, &mut at, out)?;
             bits.take(length);
         }
-        if out.len() > most {
-            return Err(HpackError::StringTooLong);
-        }
     }
-    finish(bits, most, out)
 }
 
 /// The last few symbols, and the padding: up to seven bits, those that EOS starts with, which are ones.
-fn finish(mut bits: Bits, most: usize, out: &mut Vec<u8>) -> Result<(), HpackError> {
+fn finish(mut bits: Bits, mut at: usize, out: &mut [u8]) -> Result<usize, HpackError> {
     loop {
         let padded = bits.padded();
         let step = &STEPS[padded.peek(STEP)];
@@ -71,15 +77,20 @@ fn finish(mut bits: Bits, most: usize, out: &mut Vec<u8>) -> Result<(), HpackErr
         if length > bits.count {
             break;
         }
-        out.push(u8::try_from(symbol).map_err(|_| HpackError::BadHuffman)?);
+        put(symbol, &mut at, out)?;
         bits.take(length);
-    }
-    if out.len() > most {
-        return Err(HpackError::StringTooLong);
     }
     if bits.count >= 8 || bits.padded().word != u64::MAX {
         return Err(HpackError::BadHuffman);
     }
+    Ok(at)
+}
+
+/// Writes one symbol, which must not be EOS.
+fn put(symbol: u16, at: &mut usize, out: &mut [u8]) -> Result<(), HpackError> {
+    let octet = u8::try_from(symbol).map_err(|_| HpackError::BadHuffman)?;
+    *out.get_mut(*at).ok_or(HpackError::StringTooLong)? = octet;
+    *at += 1;
     Ok(())
 }
 

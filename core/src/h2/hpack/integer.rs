@@ -10,6 +10,7 @@ const SHIFTS: [u32; 4] = [0, 7, 14, 21];
 
 /// Takes an integer off the front of `input`: `prefix` bits of the first octet, at most eight, and as many
 /// octets as follow.
+#[inline]
 pub(super) fn read(input: &mut &[u8], prefix: u32) -> Result<u32, HpackError> {
     let most = (1 << prefix) - 1;
     let first = u32::from(take(input)?) & most;

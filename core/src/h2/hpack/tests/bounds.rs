@@ -41,8 +41,7 @@ fn a_huffman_code_is_decoded_no_further_than_the_limit() {
     for limit in [0, 1, 7, 8, 100, 4096, 16 * 1024] {
         let mut out = vec![];
         assert_eq!(huffman::decode(&code, limit, &mut out), Err(HpackError::StringTooLong));
-        assert!(out.len() <= limit + 16, "{} at a limit of {limit}", out.len());
-        assert!(out.capacity() <= limit + 32, "{} at a limit of {limit}", out.capacity());
+        assert!(out.capacity() <= limit + 8, "{} at a limit of {limit}", out.capacity());
     }
 }
 

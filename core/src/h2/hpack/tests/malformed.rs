@@ -109,3 +109,15 @@ fn a_table_that_is_small_enough_already_needs_no_update() {
     decoder.set_max(64);
     assert_eq!(decode(&mut decoder, &hex("82")), Ok(vec![field(":method", "GET")]));
 }
+
+/// Found by fuzzing.
+#[test]
+fn no_update_is_too_large_to_be_told_from_the_largest_table() {
+    for (block, expected) in [
+        ("3f e0 ff 03", Ok(vec![])),
+        ("3f e1 ff 03", Err(HpackError::SizeUpdateTooLarge)),
+        ("3f ff ff ff 7f", Err(HpackError::SizeUpdateTooLarge)),
+    ] {
+        assert_eq!(decode(&mut Decoder::new(u16::MAX), &hex(block)), expected, "{block}");
+    }
+}
