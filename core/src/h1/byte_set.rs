@@ -20,6 +20,17 @@ impl ByteSet {
         Self(set)
     }
 
+    /// The visible ASCII characters, without this one.
+    pub(crate) const fn visible_but(other: u8) -> Self {
+        let mut set = [false; 256];
+        let mut byte = b'!';
+        while byte <= b'~' {
+            set[byte as usize] = byte != other;
+            byte += 1;
+        }
+        Self(set)
+    }
+
     pub(crate) fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
     }
