@@ -1,9 +1,13 @@
-//! The load generator behind the `load` program: plain HTTP/1.1 over loopback, on one thread.
+//! The load generator behind the `load` program: plain HTTP/1.1 over loopback, on one thread. And what the
+//! servers serve that are compared as libraries.
 //!
-//! It is strict on purpose. A figure is worth something only if every answer was whole and was a
+//! The load is strict on purpose. A figure is worth something only if every answer was whole and was a
 //! 200, so anything else ends the run with an error instead of a smaller number.
 
 pub mod answers;
+mod hello;
 pub mod idle;
 pub mod requests;
 pub mod wire;
+
+pub use hello::hello;

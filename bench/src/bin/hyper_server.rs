@@ -1,19 +1,14 @@
 //! `hyper_server`: the peer to compare with, hyper's HTTP/1 server on a current-thread tokio runtime.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
 use clap::Parser;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use lameduck_bench::hello;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -68,11 +63,4 @@ fn serve(http: &http1::Builder, graceful: &GracefulShutdown, stream: TcpStream) 
         }
     });
     Ok(())
-}
-
-async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, world!")));
-    let text = HeaderValue::from_static("text/plain");
-    response.headers_mut().insert(CONTENT_TYPE, text);
-    Ok(response)
 }

@@ -185,6 +185,7 @@ impl Frame {
 }
 
 /// Writes the fields that are the connection's own, and the end of the head.
+#[inline]
 pub(crate) fn write_connections_part(
     text: &mut Vec<u8>,
     asked: Asked,
@@ -251,7 +252,7 @@ fn write_status_line(text: &mut Vec<u8>, status: u16) {
         return text.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
     }
     text.extend_from_slice(b"HTTP/1.1 ");
-    write_decimal(text, u64::from(status));
+    text.extend([100, 10, 1].map(|place| b'0' + (status / place % 10) as u8));
     text.push(b' ');
     text.extend_from_slice(reason_phrase(status).as_bytes());
     text.extend_from_slice(b"\r\n");
@@ -259,15 +260,17 @@ fn write_status_line(text: &mut Vec<u8>, status: u16) {
 
 fn write_length(text: &mut Vec<u8>, length: u64) {
     text.extend_from_slice(b"content-length: ");
-    write_decimal(text, length);
-    text.extend_from_slice(b"\r\n");
+    write_number_line::<10>(text, length);
 }
 
 fn write_date(text: &mut Vec<u8>, date: Option<Date>) {
     if let Some(date) = date {
-        text.extend_from_slice(b"date: ");
-        text.extend_from_slice(date.as_bytes());
-        text.extend_from_slice(b"\r\n");
+        // One piece of a known length is written at once.
+        let mut line = *b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        if let Some(value) = line.get_mut(6..35) {
+            value.copy_from_slice(date.as_bytes());
+        }
+        text.extend_from_slice(&line);
     }
 }
 
@@ -286,25 +289,20 @@ fn write_field(text: &mut Vec<u8>, field: Field<'_>) -> Result<(), ApiMisuse> {
     Ok(())
 }
 
-fn write_decimal(text: &mut Vec<u8>, number: u64) {
-    write_number::<10>(text, number);
-}
-
 fn write_hex_line(text: &mut Vec<u8>, number: usize) {
-    write_number::<16>(text, number as u64);
-    text.extend_from_slice(b"\r\n");
+    write_number_line::<16>(text, number as u64);
 }
 
-fn write_number<const BASE: u64>(text: &mut Vec<u8>, mut number: u64) {
+fn write_number_line<const BASE: u64>(text: &mut Vec<u8>, mut number: u64) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut digits = [0; 20];
-    let mut first = digits.len();
+    let mut line = *b"                    \r\n";
+    let mut first = line.len() - 2;
     loop {
         first -= 1;
-        digits[first] = DIGITS[(number % BASE) as usize];
+        line[first] = DIGITS[(number % BASE) as usize];
         number /= BASE;
         if number == 0 {
-            return text.extend_from_slice(&digits[first..]);
+            return text.extend_from_slice(&line[first..]);
         }
     }
 }

@@ -52,15 +52,14 @@ impl Framing {
     }
 
     /// Reads one field.
-    pub(crate) fn read(&mut self, name: &str, value: &[u8]) -> Result<(), PeerError> {
-        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+    pub(crate) fn read(&mut self, name: &[u8], value: &[u8]) -> Result<(), PeerError> {
         match name.len() {
-            4 if is("host") => self.host(value),
-            6 if is("expect") => self.expect(value),
-            7 if is("upgrade") => self.upgrade(value),
-            10 if is("connection") => self.connection(value),
-            14 if is("content-length") => self.content_length(value),
-            17 if is("transfer-encoding") => self.transfer_encoding(value),
+            4 if is(name, b"host") => self.host(value),
+            6 if is(name, b"expect") => self.expect(value),
+            7 if is(name, b"upgrade") => self.upgrade(value),
+            10 if is(name, b"connection") => self.connection(value),
+            14 if is(name, b"content-length") => self.content_length(value),
+            17 if is(name, b"transfer-encoding") => self.transfer_encoding(value),
             _ => Ok(()),
         }
     }
@@ -75,6 +74,7 @@ impl Framing {
     }
 
     /// RFC 9110 section 10.1.1: an expectation in an HTTP/1.0 request is ignored.
+    #[inline(never)]
     fn expect(&mut self, value: &[u8]) -> Result<(), PeerError> {
         if self.version == Version::Http10 {
             return Ok(());
@@ -88,12 +88,14 @@ impl Framing {
 
     /// RFC 9110 section 7.8. An offer of `h2c` is one that HTTP/2 itself has withdrawn (RFC 9113 section
     /// 3.1): the request stands on its own without it.
+    #[inline(never)]
     fn upgrade(&mut self, value: &[u8]) -> Result<(), PeerError> {
         self.upgrade_offered |=
             list(value).any(|protocol| !protocol.is_empty() && !protocol.eq_ignore_ascii_case(b"h2c"));
         Ok(())
     }
 
+    #[inline(never)]
     fn connection(&mut self, value: &[u8]) -> Result<(), PeerError> {
         for option in list(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
@@ -104,6 +106,7 @@ impl Framing {
     }
 
     /// RFC 9110 section 8.6: decimal digits and nothing else. A repeated value could be read in two ways.
+    #[inline(never)]
     fn content_length(&mut self, value: &[u8]) -> Result<(), PeerError> {
         if self.length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return Err(PeerError::BadContentLength);
@@ -114,6 +117,7 @@ impl Framing {
     }
 
     /// RFC 9112 sections 6.1 and 6.3: `chunked` once, and nothing after it.
+    #[inline(never)]
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), PeerError> {
         for coding in list(value) {
             let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
@@ -172,6 +176,13 @@ impl Framing {
         };
         if keeps { Persistence::Keep } else { Persistence::Close }
     }
+}
+
+/// Whether `name`, a token, is `wanted`, which is in small letters. The bit of a letter's case makes small letters
+/// and hyphens of no other characters of tokens than capitals and themselves.
+fn is<const N: usize>(name: &[u8], wanted: &[u8; N]) -> bool {
+    const CASE: u8 = 0x20;
+    <&[u8; N]>::try_from(name).is_ok_and(|name| name.map(|byte| byte | CASE) == *wanted)
 }
 
 /// The members of a comma-separated list (RFC 9110 section 5.6.1), without the blanks around them.

@@ -15,6 +15,24 @@ use crate::lifecycle::http1::Persistence;
 /// What a request line may have beside its target: a method, two spaces, a version.
 const BESIDE_TARGET: usize = 64;
 
+/// Reads the head that `text` starts with; `None`, while it is not all here. `scanner` is this head's own.
+#[inline]
+pub(crate) fn read(scanner: &mut Scanner, text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
+    if scanner.at == 0 {
+        // Most heads come whole, and are in order.
+        match parse(text, limits) {
+            Ok(None) => {}
+            read => return read,
+        }
+    }
+    let Some(length) = scanner.scan(text, limits)? else { return Ok(None) };
+    let text = &text[..length];
+    match parse(text, limits) {
+        Ok(None) => Err(fault(text, limits)),
+        read => read,
+    }
+}
+
 /// Finds the end of a head, however it is split: each byte is looked at once.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Scanner {
@@ -27,7 +45,7 @@ pub(crate) struct Scanner {
 impl Scanner {
     /// Looks through `text`, which starts with the head and has grown since the last call. The length of
     /// the head, when it is whole.
-    pub(crate) fn scan(&mut self, text: &[u8], limits: &Limits) -> Result<Option<usize>, PeerError> {
+    fn scan(&mut self, text: &[u8], limits: &Limits) -> Result<Option<usize>, PeerError> {
         if text.first().is_some_and(|byte| !TOKEN.has(*byte)) {
             return Err(PeerError::BadRequestLine);
         }
@@ -102,16 +120,24 @@ pub(crate) struct Parsed {
     pub(crate) expects_continue: bool,
 }
 
-/// Reads a whole head, as the scanner has delimited it.
-pub(crate) fn parse(text: &[u8], limits: &Limits) -> Result<Parsed, PeerError> {
+/// Reads the head that `text` starts with; `None`, where it is not whole, or the scanner or `httparse` would
+/// find a fault in it.
+fn parse(text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
+    let text = text.get(..usize::from(limits.head)).unwrap_or(text);
+    if !text.first().is_some_and(|byte| TOKEN.has(*byte)) {
+        return Ok(None);
+    }
     let mut slots = [const { MaybeUninit::uninit() }; Limits::FIELDS];
     let slots = &mut slots[..limits.fields.min(Limits::FIELDS)];
     let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(text, slots) {
-        Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Err(PeerError::BadRequestLine),
-        Err(error) => return Err(fault(error, text)),
+    let text = match request.parse_with_uninit_headers(text, slots) {
+        Ok(httparse::Status::Complete(length)) => text.get(..length).unwrap_or(text),
+        _ => return Ok(None),
+    };
+    if !has_strict_lines(text, request.headers, limits) {
+        return Ok(None);
     }
+
     let method = request.method.unwrap_or_default();
     let target = request.path.unwrap_or_default();
     let version = match request.version {
@@ -122,28 +148,47 @@ pub(crate) fn parse(text: &[u8], limits: &Limits) -> Result<Parsed, PeerError> {
         return Err(PeerError::TargetTooLong);
     }
     target::check(method, target)?;
-
     let mut framing = Framing::new(version);
     for field in request.headers.iter() {
-        framing.read(field.name, field.value)?;
+        framing.read(field.name.as_bytes(), field.value)?;
     }
     let facts = framing.conclude(method, limits)?;
     let fields = request.headers.iter().map(|field| (field.name.as_bytes(), field.value));
-    Ok(Parsed {
+    Ok(Some(Parsed {
         head: RequestHead::new(text, method, target, version, fields),
         kind: facts.kind,
         persistence: facts.persistence,
         body: facts.body,
         expects_continue: facts.expects_continue,
-    })
+    }))
 }
 
-fn fault(error: httparse::Error, text: &[u8]) -> PeerError {
-    match error {
-        httparse::Error::TooManyHeaders => PeerError::TooManyFields,
-        httparse::Error::HeaderName | httparse::Error::HeaderValue => PeerError::BadField,
-        httparse::Error::Version if names_other_version(text) => PeerError::UnsupportedVersion,
-        httparse::Error::NewLine if has_bare_return(text) => PeerError::BareLineBreak,
+/// Whether no line of a head ends in a bare LF, which `httparse` lets pass, and the first one is not too long.
+fn has_strict_lines(text: &[u8], fields: &[httparse::Header<'_>], limits: &Limits) -> bool {
+    let most = usize::from(limits.target) + BESIDE_TARGET;
+    fields.first().map_or(text.len(), |first| offset(text, first)) <= most
+        && text.ends_with(b"\r\n\r\n")
+        && fields.iter().all(|field| {
+            let start = offset(text, field);
+            text.get(start.wrapping_sub(2)..start) == Some(b"\r\n")
+        })
+}
+
+/// Where a field, which is in `text`, starts.
+fn offset(text: &[u8], field: &httparse::Header<'_>) -> usize {
+    (field.name.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize)
+}
+
+/// What is wrong with a whole head, in which the scanner has found no fault.
+#[cold]
+fn fault(text: &[u8], limits: &Limits) -> PeerError {
+    let mut slots = [httparse::EMPTY_HEADER; Limits::FIELDS];
+    let slots = &mut slots[..limits.fields.min(Limits::FIELDS)];
+    match httparse::Request::new(slots).parse(text) {
+        Err(httparse::Error::TooManyHeaders) => PeerError::TooManyFields,
+        Err(httparse::Error::HeaderName | httparse::Error::HeaderValue) => PeerError::BadField,
+        Err(httparse::Error::Version) if names_other_version(text) => PeerError::UnsupportedVersion,
+        Err(httparse::Error::NewLine) if has_bare_return(text) => PeerError::BareLineBreak,
         _ => PeerError::BadRequestLine,
     }
 }

@@ -503,7 +503,7 @@ impl Http1 {
         while let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
             let step = match self.life.phase() {
                 Phase::Idle { .. } | Phase::Head { .. } if self.is_held_up(config) => Step::Stuck,
-                Phase::Idle { .. } => self.begin_head(now, rest),
+                Phase::Idle { .. } => self.begin_head(now, config, rest),
                 Phase::Head { .. } => self.read_head(now, config, rest),
                 Phase::Exchange { .. } if self.life.serves_whole_request() => Step::Stuck,
                 Phase::Exchange { .. } | Phase::Tunnel { .. } => self.read_content(now, config, rest),
@@ -521,31 +521,29 @@ impl Http1 {
     }
 
     /// Skips empty lines before a request line (RFC 9112 section 2.2): they begin nothing.
-    fn begin_head(&mut self, now: Instant, rest: &[u8]) -> Step {
+    fn begin_head(&mut self, now: Instant, config: &Config, rest: &[u8]) -> Step {
         match rest {
             [b'\r', b'\n', ..] => Step::Used(2),
             [b'\r'] => Step::Stuck,
             _ => {
                 self.life.begin(now);
-                Step::Used(0)
+                self.read_head(now, config, rest)
             }
         }
     }
 
+    #[inline(never)]
     fn read_head(&mut self, now: Instant, config: &Config, rest: &[u8]) -> Step {
-        let limits = &config.limits;
-        let parsed = match self.scanner.scan(rest, limits) {
-            Ok(None) => return Step::Stuck,
-            Ok(Some(length)) => head::parse(&rest[..length], limits).map(|parsed| (parsed, length)),
-            Err(error) => Err(error),
-        };
-        self.scanner = Scanner::default();
-        match parsed {
-            Ok((parsed, length)) => {
+        match head::read(&mut self.scanner, rest, &config.limits) {
+            Ok(Some(parsed)) => {
+                let length = parsed.head.as_bytes().len();
+                self.scanner = Scanner::default();
                 self.take(now, parsed);
                 Step::Used(length)
             }
+            Ok(None) => Step::Stuck,
             Err(error) => {
+                self.scanner = Scanner::default();
                 self.refuse(now, error);
                 Step::Used(0)
             }
@@ -570,6 +568,7 @@ impl Http1 {
     }
 
     /// Reads what belongs to the body or the tunnel.
+    #[inline(never)]
     fn read_content(&mut self, now: Instant, config: &Config, rest: &[u8]) -> Step {
         self.life.received(now);
         match self.intake.read(rest, &config.limits) {

@@ -7,8 +7,7 @@ use crate::h1::byte_set::ByteSet;
 
 /// Checks that the target is in a form that its method may have.
 pub(crate) fn check(method: &str, target: &str) -> Result<(), PeerError> {
-    let printable = target.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#');
-    let well_formed = printable
+    let well_formed = TARGET.has_all(target.as_bytes())
         && match method {
             "CONNECT" => is_authority_form(target),
             _ => target.starts_with('/') || is_asterisk_form(method, target) || is_absolute_form(target),
@@ -91,6 +90,9 @@ fn after_reg_name(mut rest: &[u8]) -> &[u8] {
         }
     }
 }
+
+/// What a target may be made of: a fragment is the client's own (RFC 9110 section 4.2.5).
+static TARGET: ByteSet = ByteSet::visible_but(b'#');
 
 /// `unreserved / sub-delims`
 static REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=");
