@@ -35,7 +35,7 @@ use frame::{GoAway, LEAST_MAX_FRAME_SIZE, Ping, RstStream, Setting, WindowUpdate
 use read::{Block, Reading};
 use request::Scratch;
 use schedule::Schedule;
-use streams::{Place, Promise, Stream, Streams, Told};
+use streams::{Place, Promise, Stream, Streams};
 
 /// What a client sends first (section 3.4).
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -59,8 +59,9 @@ pub(crate) struct Http2 {
     scratch: Scratch,
     peer: PeerSettings,
     streams: Streams,
-    /// The highest stream that the peer has opened.
+    /// The highest stream that the peer has opened, and the highest whose request has been told.
     highest: Number,
+    told: Number,
     dropped: Dropped,
     schedule: Schedule,
     /// What we may send on all streams together, and what the peer may.
@@ -126,6 +127,7 @@ impl Http2 {
             peer: PeerSettings { initial_window: SendWindow::DEFAULT, max_frame_size: LEAST_MAX_FRAME_SIZE },
             streams: Streams::default(),
             highest: 0,
+            told: 0,
             dropped: Dropped::default(),
             schedule: Schedule::default(),
             window: SendWindow::new(SendWindow::DEFAULT),
@@ -254,12 +256,12 @@ impl Http2 {
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
-            if let Event::Request { id, .. } = &event
-                && let Some(stream) = number_of(*id).and_then(|number| self.streams.get_mut(number))
-            {
-                stream.told = Told::Yes;
+            if let Event::Request { id, .. } = &event {
+                self.told = number_of(*id).unwrap_or(self.told);
             }
-            self.rest();
+            if self.events.is_empty() {
+                self.rest();
+            }
             return Some(event);
         }
         match (self.life.phase(), self.close_told) {
@@ -404,7 +406,7 @@ impl Http2 {
         }
         let is_gone = |id: StreamId| gone.binary_search_by_key(&id, |stream| id_of(stream.number)).is_ok();
         self.events.retain(|event| !content_of(event).is_some_and(is_gone));
-        let told = gone.iter().filter(|stream| stream.told == Told::Yes);
+        let told = gone.iter().filter(|stream| stream.number <= self.told);
         self.events.extend(told.map(|stream| Event::Cancelled { id: id_of(stream.number), reason }));
         self.schedule.clear();
         self.queued = 0;
@@ -414,10 +416,8 @@ impl Http2 {
     fn cancel(&mut self, now: Instant, number: Number, reason: CancelReason, code: Option<ErrorCode>) {
         let Some(stream) = self.remove(now, number) else { return };
         let id = id_of(number);
-        if stream.told == Told::No || stream.held > 0 || stream.life.is_wanted() {
-            self.events.retain(|event| content_of(event) != Some(id));
-        }
-        if stream.told == Told::Yes {
+        self.events.retain(|event| content_of(event) != Some(id));
+        if stream.number <= self.told {
             self.events.push_back(Event::Cancelled { id, reason });
         }
         if let Some(code) = code {
@@ -487,6 +487,7 @@ impl Http2 {
     }
 
     /// The peer causes work for nothing.
+    #[inline]
     fn bear(&mut self, now: Instant, annoyance: Annoyance) {
         if !self.patience.bears(now, annoyance) {
             self.fail(PeerError::Http2(match annoyance {
@@ -511,10 +512,6 @@ impl Http2 {
 
     fn expect_stream(&self, id: StreamId) -> Result<&Stream, ApiMisuse> {
         number_of(id).and_then(|number| self.streams.get(number)).ok_or(ApiMisuse::UnknownStream)
-    }
-
-    fn expect_stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, ApiMisuse> {
-        number_of(id).and_then(|number| self.streams.get_mut(number)).ok_or(ApiMisuse::UnknownStream)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::h2::frame::{
 use crate::h2::hpack::HpackError;
 use crate::h2::priority::Priority;
 use crate::h2::request::{Assembler, Bad, Parsed, Scratch, TrailerAssembler};
-use crate::h2::streams::{Outgoing, Place, Promise, Queue, ResponseBody, Stream, Told};
+use crate::h2::streams::{Outgoing, Place, Promise, Queue, ResponseBody, Stream};
 use crate::head::Trailers;
 use crate::lifecycle::http2::{Admission, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
@@ -298,7 +298,6 @@ impl Http2 {
             number: opening.number,
             life: Life::new(receiving),
             kind: exchange,
-            told: Told::No,
             promise: if expects_continue { Promise::Owed } else { Promise::None },
             window: ReceiveWindow::new(window, limits.body_window_most),
             held: 0,
@@ -313,6 +312,9 @@ impl Http2 {
                 trailers: None,
             },
         });
+        if self.events.capacity() == 0 {
+            self.events.reserve_exact(self.streams.peak());
+        }
         self.events.push_back(Event::Request { id: id_of(opening.number), head, body });
     }
 

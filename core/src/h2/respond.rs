@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{CancelReason, Http2, Number, Promise, id_of};
+use super::{CancelReason, Http2, Number, Promise, Stream, Streams, id_of, number_of};
 use crate::config::Config;
 use crate::error::ApiMisuse;
 use crate::event::{Event, StreamId};
@@ -30,20 +30,23 @@ impl Http2 {
         id: StreamId,
         head: ResponseHead<impl IntoIterator<Item = Field<'a>>>,
     ) -> Result<(), ApiMisuse> {
-        let stream = self.expect_stream(id)?;
+        let Self { streams, encoder, outbox, .. } = self;
+        let stream = stream_of(streams, id)?;
         if stream.life.responding() != Responding::Owed {
             return Err(ApiMisuse::AlreadyAnswered);
         }
         if !(200..=999).contains(&head.status) {
             return Err(ApiMisuse::BadStatus);
         }
-        let (number, kind) = (stream.number, stream.kind);
+        let number = stream.number;
         let fields = Fields::gather(head.fields)?;
-        let framing = Framing::of(kind, head.status, head.length, fields.declared);
+        let framing = Framing::of(stream.kind, head.status, head.length, fields.declared);
+        stream.outgoing.body = framing.body;
+        stream.life.begin_response();
         let end_stream = framing.body == ResponseBody::None;
-        let (date, encoder) = (self.date.filter(|_| !fields.dated), &mut self.encoder);
+        let date = self.date.filter(|_| !fields.dated);
         let most = self.peer.max_frame_size;
-        self.outbox.gather(|out| {
+        outbox.gather(|out| {
             write_block(out, number, end_stream, most, |out| {
                 encoder.begin(out);
                 encoder.status(out, head.status);
@@ -58,9 +61,6 @@ impl Http2 {
                 }
             });
         });
-        let stream = self.expect_stream_mut(id)?;
-        stream.outgoing.body = framing.body;
-        stream.life.begin_response();
         self.settle(now);
         Ok(())
     }
@@ -89,8 +89,8 @@ impl Http2 {
     }
 
     pub(crate) fn send_body(&mut self, now: Instant, id: StreamId, data: Bytes) -> Result<(), ApiMisuse> {
-        self.expect_begun(id)?;
-        let stream = self.expect_stream_mut(id)?;
+        let Self { streams, schedule, .. } = self;
+        let stream = begun(streams, id)?;
         match &mut stream.outgoing.body {
             ResponseBody::None => return Ok(()),
             ResponseBody::Length(left) => {
@@ -101,10 +101,10 @@ impl Http2 {
         if data.is_empty() {
             return Ok(());
         }
-        let (number, count) = (stream.number, data.len());
+        let count = data.len();
         stream.outgoing.queue.push(data);
+        schedule.enlist(stream);
         self.queued = self.queued.saturating_add(count);
-        self.schedule(number);
         self.settle(now);
         Ok(())
     }
@@ -115,9 +115,9 @@ impl Http2 {
         id: StreamId,
         trailers: impl IntoIterator<Item = Field<'a>>,
     ) -> Result<(), ApiMisuse> {
-        self.expect_begun(id)?;
+        let Self { streams, schedule, .. } = self;
+        let stream = begun(streams, id)?;
         let trailers = encode_trailers(trailers)?;
-        let stream = self.expect_stream_mut(id)?;
         let number = stream.number;
         match stream.outgoing.body {
             ResponseBody::Length(1..) => {
@@ -133,7 +133,7 @@ impl Http2 {
             ResponseBody::Length(0) | ResponseBody::Unknown | ResponseBody::Tunnel => {
                 stream.outgoing.trailers = trailers;
                 stream.life.finish_response();
-                self.schedule(number);
+                schedule.enlist(stream);
             }
         }
         self.settle(now);
@@ -164,7 +164,7 @@ impl Http2 {
 
     /// The handler asks for the body: a peer that waits for a word to send it gets that (RFC 9110 section 10.1.1).
     pub(crate) fn read_body(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
-        let stream = self.expect_stream_mut(id)?;
+        let stream = stream_of(&mut self.streams, id)?;
         if stream.promise == Promise::Owed {
             stream.promise = Promise::None;
             stream.life.await_peer(now);
@@ -198,7 +198,7 @@ impl Http2 {
     }
 
     pub(crate) fn release(&mut self, now: Instant, id: StreamId, count: usize) -> Result<(), ApiMisuse> {
-        let stream = self.expect_stream_mut(id)?;
+        let stream = stream_of(&mut self.streams, id)?;
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(stream.held);
         stream.held -= count;
         if stream.promise == Promise::None && stream.kind != Kind::Connect {
@@ -245,13 +245,9 @@ impl Http2 {
         self.outbox.is_empty() && self.expect_stream(id).is_err()
     }
 
-    fn expect_begun(&self, id: StreamId) -> Result<&super::Stream, ApiMisuse> {
+    fn expect_begun(&self, id: StreamId) -> Result<&Stream, ApiMisuse> {
         let stream = self.expect_stream(id)?;
-        match stream.life.responding() {
-            Responding::Begun { .. } => Ok(stream),
-            Responding::Owed => Err(ApiMisuse::NotAnswered),
-            Responding::Finishing { .. } | Responding::Ended => Err(ApiMisuse::AlreadyFinished),
-        }
+        check_begun(stream).map(|()| stream)
     }
 
     // Writing.
@@ -282,6 +278,24 @@ impl Http2 {
                 }
             });
         });
+    }
+}
+
+fn stream_of(streams: &mut Streams, id: StreamId) -> Result<&mut Stream, ApiMisuse> {
+    number_of(id).and_then(|number| streams.get_mut(number)).ok_or(ApiMisuse::UnknownStream)
+}
+
+/// A stream whose response has been begun and not been finished.
+fn begun(streams: &mut Streams, id: StreamId) -> Result<&mut Stream, ApiMisuse> {
+    let stream = stream_of(streams, id)?;
+    check_begun(stream).map(|()| stream)
+}
+
+fn check_begun(stream: &Stream) -> Result<(), ApiMisuse> {
+    match stream.life.responding() {
+        Responding::Begun { .. } => Ok(()),
+        Responding::Owed => Err(ApiMisuse::NotAnswered),
+        Responding::Finishing { .. } | Responding::Ended => Err(ApiMisuse::AlreadyFinished),
     }
 }
 

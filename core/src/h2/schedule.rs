@@ -3,7 +3,9 @@
 use alloc::collections::VecDeque;
 
 use crate::h2::priority::{Order, Priority};
+use crate::h2::streams::{Place, Stream};
 use crate::lifecycle::http2::Number;
+use crate::lifecycle::stream::Responding;
 
 /// The streams that have something to send and may, in the order of their turns: the urgent ones first; among
 /// those of one urgency the sequential ones in the order in which they were opened, then the others in turn.
@@ -29,6 +31,17 @@ impl Turn {
 }
 
 impl Schedule {
+    /// Lets a stream wait for its turn, where it has something to send and does not wait already. Whether it may send
+    /// is seen then.
+    pub(crate) fn enlist(&mut self, stream: &mut Stream) {
+        let finishes = matches!(stream.life.responding(), Responding::Finishing { .. });
+        let sends = stream.outgoing.queue.len() > 0 || finishes;
+        if sends && stream.outgoing.place == Place::Aside {
+            stream.outgoing.place = Place::Scheduled;
+            self.push(Turn { number: stream.number, priority: stream.outgoing.priority });
+        }
+    }
+
     /// Lets a stream wait for its turn. It must not wait already.
     pub(crate) fn push(&mut self, turn: Turn) {
         // Mostly all are alike, and it goes to the end.

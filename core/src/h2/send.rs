@@ -16,14 +16,10 @@ const AHEAD: usize = 128 * 1024;
 const PIECE: usize = 16 * 1024;
 
 impl Http2 {
-    /// A stream has something to send. Whether it may is seen when its turn has come.
+    /// A stream may have something to send.
     pub(super) fn schedule(&mut self, number: Number) {
-        let Some(stream) = self.streams.get_mut(number) else { return };
-        let finishes = matches!(stream.life.responding(), Responding::Finishing { .. });
-        let sends = stream.outgoing.queue.len() > 0 || finishes;
-        if sends && stream.outgoing.place == Place::Aside {
-            stream.outgoing.place = Place::Scheduled;
-            self.schedule.push(Turn { number, priority: stream.outgoing.priority });
+        if let Some(stream) = self.streams.get_mut(number) {
+            self.schedule.enlist(stream);
         }
     }
 
@@ -31,12 +27,7 @@ impl Http2 {
     pub(super) fn schedule_all(&mut self) {
         if self.queued > 0 {
             let Self { streams, schedule, .. } = self;
-            for stream in streams.iter_mut() {
-                if stream.outgoing.queue.len() > 0 && stream.outgoing.place == Place::Aside {
-                    stream.outgoing.place = Place::Scheduled;
-                    schedule.push(Turn { number: stream.number, priority: stream.outgoing.priority });
-                }
-            }
+            streams.iter_mut().for_each(|stream| schedule.enlist(stream));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 
@@ -17,7 +18,6 @@ pub(crate) struct Stream {
     pub(crate) number: Number,
     pub(crate) life: Life,
     pub(crate) kind: Kind,
-    pub(crate) told: Told,
     pub(crate) promise: Promise,
     pub(crate) window: ReceiveWindow,
     /// What has come of the request's body, and has not been released.
@@ -27,13 +27,6 @@ pub(crate) struct Stream {
     /// What has come of it in all.
     pub(crate) total: u64,
     pub(crate) outgoing: Outgoing,
-}
-
-/// Whether the caller knows of the request.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Told {
-    No,
-    Yes,
 }
 
 /// Whether the peer waits for a word before it sends the body (RFC 9110 section 10.1.1).
@@ -108,61 +101,94 @@ impl Queue {
 }
 
 /// Streams in the order of their numbers, which only grow.
-#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Streams(VecDeque<Stream>);
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Streams {
+    list: VecDeque<Stream>,
+    /// How many there have been at a time since there was none: as many are likely to come again.
+    peak: usize,
+}
 
 impl Streams {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     pub(crate) fn push(&mut self, stream: Stream) {
-        self.0.push_back(stream);
+        if self.list.capacity() == 0 {
+            self.list.reserve_exact(self.peak);
+        }
+        self.list.push_back(stream);
+        self.peak = self.peak.max(self.list.len());
+    }
+
+    /// How many are likely to come.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
     }
 
     pub(crate) fn get(&self, number: Number) -> Option<&Stream> {
-        self.0.get(self.index(number)?)
+        self.list.get(self.index(number)?)
     }
 
     pub(crate) fn get_mut(&mut self, number: Number) -> Option<&mut Stream> {
         let index = self.index(number)?;
-        self.0.get_mut(index)
+        self.list.get_mut(index)
     }
 
     pub(crate) fn remove(&mut self, number: Number) -> Option<Stream> {
-        match self.0.front() {
-            Some(front) if front.number == number => self.0.pop_front(),
-            _ => self.0.remove(self.index(number)?),
+        match self.list.front() {
+            Some(front) if front.number == number => self.list.pop_front(),
+            _ => self.list.remove(self.index(number)?),
         }
     }
 
     pub(crate) fn take_all(&mut self) -> VecDeque<Stream> {
-        core::mem::take(&mut self.0)
+        core::mem::take(&mut self.list)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Stream> {
-        self.0.iter()
+        self.list.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
-        self.0.iter_mut()
+        self.list.iter_mut()
     }
 
     /// Frees what is not needed while there is no stream.
     pub(crate) fn release_memory(&mut self) {
-        if self.0.is_empty() {
-            self.0 = VecDeque::new();
+        if self.list.is_empty() {
+            self.list = VecDeque::new();
         }
     }
 
     /// Where this stream stands. A client numbers its streams one after the other: where none between has been
     /// closed, it stands where its number says; else before that.
+    #[inline]
     fn index(&self, number: Number) -> Option<usize> {
-        let front = self.0.front()?.number;
+        let front = self.list.front()?.number;
         let guess = (number.checked_sub(front)? / 2) as usize;
-        if self.0.get(guess).is_some_and(|stream| stream.number == number) {
-            return Some(guess);
+        match self.list.get(guess) {
+            Some(stream) if stream.number == number => Some(guess),
+            _ => self.search(number),
         }
-        self.0.binary_search_by_key(&number, |stream| stream.number).ok()
+    }
+
+    #[inline(never)]
+    fn search(&self, number: Number) -> Option<usize> {
+        self.list.binary_search_by_key(&number, |stream| stream.number).ok()
+    }
+}
+
+impl PartialEq for Streams {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Streams {}
+
+impl Hash for Streams {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.list.hash(state);
     }
 }
