@@ -1,5 +1,8 @@
 //! What a field line is to an HTTP/2 message (RFC 9113 section 8).
 
+use crate::h1::head::TOKEN;
+use crate::h1::target::is_host_with_port;
+
 /// What a field line is. It is found out once, when a literal is decoded, and kept with its entry in the
 /// table: a line that is indexed is not looked at again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -34,7 +37,8 @@ pub(crate) enum Kind {
     Regular,
     /// The name is empty, has an uppercase letter, or is no token (section 8.2.1).
     BadName,
-    /// The value has a control character, or a blank at one of its ends (section 8.2.1, RFC 9110 section 5.5).
+    /// The value has a control character, or a blank at one of its ends (section 8.2.1, RFC 9110 section 5.5); or it
+    /// is none that a line of its name can have in a request.
     BadValue,
 }
 
@@ -72,9 +76,36 @@ impl Kind {
     pub(crate) fn with_value(self, value: &[u8]) -> Self {
         match self {
             Self::BadName => Self::BadName,
-            kind if is_value(value) => kind,
+            kind if is_value(value) && kind.allows(value) => kind,
             _ => Self::BadValue,
         }
+    }
+
+    /// Whether a well-formed value is one that a line of this kind can have in a request.
+    fn allows(self, value: &[u8]) -> bool {
+        match self {
+            Self::Method => !value.is_empty() && TOKEN.has_all(value),
+            Self::Scheme => is_scheme(value),
+            Self::Authority | Self::Host => is_host_with_port(value),
+            Self::Path => is_path(value),
+            Self::Te => value.eq_ignore_ascii_case(b"trailers"),
+            Self::ContentLength => !value.is_empty() && value.iter().all(u8::is_ascii_digit),
+            _ => true,
+        }
+    }
+}
+
+/// RFC 3986 section 3.1
+fn is_scheme(value: &[u8]) -> bool {
+    let is_followed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    value.first().is_some_and(u8::is_ascii_alphabetic) && value.iter().all(is_followed)
+}
+
+/// A path with its query, or the asterisk that goes with OPTIONS (section 8.3.1).
+fn is_path(value: &[u8]) -> bool {
+    match value {
+        [b'/', rest @ ..] => rest.iter().fold(true, |fits, byte| fits & matches!(byte, b'!'..=b'~') & (*byte != b'#')),
+        value => value == b"*",
     }
 }
 

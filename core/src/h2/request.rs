@@ -7,7 +7,6 @@ use core::ops::Range;
 use crate::config::Limits;
 use crate::event::BodyLength;
 use crate::h1::head::Kind as Exchange;
-use crate::h1::target::is_host_with_port;
 use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
@@ -151,7 +150,6 @@ impl<'a> Assembler<'a> {
                 Ok(())
             }
             Kind::ContentLength => self.content_length(line),
-            Kind::Te if !line.value.eq_ignore_ascii_case(b"trailers") => Err(Bad::Malformed),
             Kind::Expect if line.value.eq_ignore_ascii_case(b"100-continue") => {
                 self.expects_continue = true;
                 self.field(line).map(|_| ())
@@ -176,11 +174,10 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    /// One plain decimal number (RFC 9110 section 8.6), or the same again.
+    /// One plain decimal number that can be counted (RFC 9110 section 8.6), once.
     fn content_length(&mut self, line: Line<'_>) -> Result<(), Bad> {
-        let digits = Some(line.value).filter(|value| value.iter().all(u8::is_ascii_digit));
-        let text = digits.and_then(|digits| core::str::from_utf8(digits).ok()).ok_or(Bad::Malformed)?;
-        let length = text.parse().map_err(|_| Bad::Malformed)?;
+        let digits = core::str::from_utf8(line.value).map_err(|_| Bad::Malformed)?;
+        let length = digits.parse().map_err(|_| Bad::Malformed)?;
         if self.length.replace(length).is_some() {
             return Err(Bad::Malformed);
         }
@@ -277,15 +274,12 @@ impl<'a> Assembler<'a> {
             (b"HEAD", None) => (Exchange::Head, is_target(method, scheme, path)),
             (_, None) => (Exchange::Plain, is_target(method, scheme, path)),
         };
-        let is_token = !method.is_empty() && crate::h1::head::TOKEN.has_all(method);
         let names_one_host = match (authority, host) {
-            (Some(authority), Some(host)) => {
-                is_host_with_port(authority) && authority.eq_ignore_ascii_case(host)
-            }
-            (Some(one), None) | (None, Some(one)) => is_host_with_port(one),
+            (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
             (None, None) => false,
+            _ => true,
         };
-        if is_token && well_formed && names_one_host { Ok(exchange) } else { Err(Bad::Malformed) }
+        if well_formed && names_one_host { Ok(exchange) } else { Err(Bad::Malformed) }
     }
 
     fn body(&self, exchange: Exchange, end_stream: bool) -> Result<BodyLength, Bad> {
@@ -304,16 +298,7 @@ impl<'a> Assembler<'a> {
 
 /// A scheme, and a path that goes with the method.
 fn is_target(method: &[u8], scheme: Option<&[u8]>, path: Option<&[u8]>) -> bool {
-    let is_scheme = scheme.is_some_and(|scheme| {
-        scheme.first().is_some_and(u8::is_ascii_alphabetic)
-            && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-    });
-    let is_path = match path {
-        Some([b'/', rest @ ..]) => rest.iter().all(|byte| matches!(byte, b'!'..=b'~') && *byte != b'#'),
-        Some(b"*") => method == b"OPTIONS",
-        _ => false,
-    };
-    is_scheme && is_path
+    scheme.is_some() && path.is_some_and(|path| path != b"*" || method == b"OPTIONS")
 }
 
 /// Puts trailers together (section 8.1): fields, and no pseudo-header field.

@@ -100,7 +100,7 @@ impl Decoder {
     /// The line of this index (RFC 7541 section 2.3.3).
     fn line(&self, index: usize) -> Result<Line<'_>, HpackError> {
         if let Some(entry) = static_table::entry(index) {
-            return Ok(Line { name: entry.name, value: entry.value, kind: entry.kind });
+            return Ok(Line { name: entry.name, value: entry.value, kind: entry.line_kind() });
         }
         let entry = self.table.get(place(index)).ok_or(HpackError::BadIndex)?;
         Ok(Line { name: entry.name, value: entry.value, kind: entry.note.line })

@@ -9,10 +9,20 @@ use crate::h2::field::Kind;
 pub(super) struct Entry {
     pub(super) name: &'static [u8],
     pub(super) value: &'static [u8],
-    /// What a line of this name is. No value here is malformed.
+    /// What a line of this name is, if its value is well-formed.
     pub(super) kind: Kind,
     /// How a line of this name is sent.
     pub(super) indexing: Indexing,
+}
+
+impl Entry {
+    /// What the line is. The values that are here are well-formed; some names cannot be without one.
+    pub(super) fn line_kind(&self) -> Kind {
+        match self.value {
+            b"" => self.kind.with_value(b""),
+            _ => self.kind,
+        }
+    }
 }
 
 /// How many entries there are; their indexes start at one.

@@ -55,6 +55,24 @@ fn lines_are_what_the_rfcs_say() {
         (":path", "/ ", Kind::BadValue),
         (":method", "G\nET", Kind::BadValue),
         ("cookie", " ", Kind::BadValue),
+        (":method", "", Kind::BadValue),
+        (":method", "GE T", Kind::BadValue),
+        (":scheme", "", Kind::BadValue),
+        (":scheme", "1http", Kind::BadValue),
+        (":scheme", "http:", Kind::BadValue),
+        (":authority", "", Kind::BadValue),
+        (":authority", "user@host", Kind::BadValue),
+        (":authority", "host:80x", Kind::BadValue),
+        (":path", "", Kind::BadValue),
+        (":path", "x", Kind::BadValue),
+        (":path", "/a b", Kind::BadValue),
+        (":path", "/a#b", Kind::BadValue),
+        (":path", "/\u{e4}", Kind::BadValue),
+        (":path", "*", Kind::Path),
+        ("host", "a, b", Kind::BadValue),
+        ("te", "gzip", Kind::BadValue),
+        ("content-length", "+1", Kind::BadValue),
+        ("content-length", "1, 1", Kind::BadValue),
     ] {
         assert_eq!(Kind::of(name.as_bytes(), value.as_bytes()), kind, "{name:?}: {value:?}");
     }
@@ -73,7 +91,8 @@ fn names_are_made_of_the_letters_of_tokens() {
 fn the_static_table_knows_what_its_lines_are() {
     for index in 1..=static_table::LENGTH {
         let entry = static_table::entry(index).expect("an entry");
-        assert_eq!(entry.kind, Kind::of(entry.name, entry.value));
+        assert_eq!(entry.line_kind(), Kind::of(entry.name, entry.value));
+        assert_eq!(entry.kind, Kind::of_name(entry.name));
     }
 }
 
