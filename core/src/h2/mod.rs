@@ -9,6 +9,7 @@ mod frame;
 pub(crate) mod hpack;
 mod priority;
 mod read;
+mod repeat;
 mod request;
 mod respond;
 mod schedule;
@@ -33,6 +34,7 @@ use crate::timer::{Drain, Due, Timer};
 use flow::{ReceiveWindow, SendWindow};
 use frame::{GoAway, LEAST_MAX_FRAME_SIZE, Ping, RstStream, Setting, WindowUpdate, write_settings};
 use read::{Block, Reading};
+use repeat::Repeat;
 use request::Scratch;
 use schedule::Schedule;
 use streams::{Place, Promise, Stream, Streams};
@@ -56,6 +58,7 @@ pub(crate) struct Http2 {
     block: Option<Block>,
     decoder: hpack::Decoder,
     encoder: hpack::Encoder,
+    repeat: Repeat,
     scratch: Scratch,
     peer: PeerSettings,
     streams: Streams,
@@ -123,6 +126,7 @@ impl Http2 {
             block: None,
             decoder: hpack::Decoder::default(),
             encoder: hpack::Encoder::new(),
+            repeat: Repeat::default(),
             scratch: Scratch::default(),
             peer: PeerSettings { initial_window: SendWindow::DEFAULT, max_frame_size: LEAST_MAX_FRAME_SIZE },
             streams: Streams::default(),
@@ -503,6 +507,7 @@ impl Http2 {
             self.streams.release_memory();
             self.schedule.clear();
             self.scratch = Scratch::default();
+            self.repeat = Repeat::default();
             self.events = VecDeque::new();
             self.dropped = Dropped::default();
         }

@@ -225,11 +225,11 @@ impl Http2 {
     fn take_block(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
         self.life.end_block();
         let number = opening.number;
-        if self.streams.get(number).is_some() {
-            self.take_trailers(now, config, opening, block);
-        } else if number > self.highest {
+        if number > self.highest {
             self.highest = number;
             self.take_request(now, config, opening, block);
+        } else if self.streams.get(number).is_some() {
+            self.take_trailers(now, config, opening, block);
         } else if self.decode(config, block) {
             self.take_for_closed(now, number);
         }

@@ -13,7 +13,8 @@ use crate::h1::body::may_trail;
 use crate::h1::encode::read_length;
 use crate::h1::head::{Kind, TOKEN};
 use crate::h2::frame::{WindowUpdate, write_block};
-use crate::h2::hpack;
+use crate::h2::hpack::{self, Encoder};
+use crate::h2::repeat::Said;
 use crate::h2::streams::ResponseBody;
 use crate::head::{Field, ResponseHead, ResponseLength};
 use crate::lifecycle::stream::Responding;
@@ -30,7 +31,7 @@ impl Http2 {
         id: StreamId,
         head: ResponseHead<impl IntoIterator<Item = Field<'a>>>,
     ) -> Result<(), ApiMisuse> {
-        let Self { streams, encoder, outbox, .. } = self;
+        let Self { streams, encoder, outbox, repeat, .. } = self;
         let stream = stream_of(streams, id)?;
         if stream.life.responding() != Responding::Owed {
             return Err(ApiMisuse::AlreadyAnswered);
@@ -38,29 +39,31 @@ impl Http2 {
         if !(200..=999).contains(&head.status) {
             return Err(ApiMisuse::BadStatus);
         }
-        let number = stream.number;
-        let fields = Fields::gather(head.fields)?;
-        let framing = Framing::of(stream.kind, head.status, head.length, fields.declared);
+        let fields = Fields::gather(head.fields);
+        let fields = fields.as_slice();
+        let same = repeat.find(fields);
+        let heard = same.map_or_else(|| Heard::of(fields), |same| Ok(same.heard()))?;
+        let framing = Framing::of(stream.kind, head.status, head.length, heard.declared);
+        let date = self.date.filter(|_| !heard.dated);
+        let said = Said { status: head.status, length: framing.length, date };
+        let (number, most) = (stream.number, self.peer.max_frame_size);
+        let end_stream = framing.body == ResponseBody::None;
         stream.outgoing.body = framing.body;
         stream.life.begin_response();
-        let end_stream = framing.body == ResponseBody::None;
-        let date = self.date.filter(|_| !fields.dated);
-        let most = self.peer.max_frame_size;
-        outbox.gather(|out| {
-            write_block(out, number, end_stream, most, |out| {
-                encoder.begin(out);
-                encoder.status(out, head.status);
-                for field in fields.iter() {
-                    encoder.field(out, field.name.as_bytes(), field.value);
-                }
-                if let Some(length) = framing.length {
-                    encoder.field(out, b"content-length", Decimal::of(length).as_bytes());
-                }
-                if let Some(date) = &date {
-                    encoder.field(out, b"date", date.as_bytes());
-                }
-            });
-        });
+        match same.and_then(|same| same.block(said, encoder)) {
+            Some(block) => outbox.gather(|out| {
+                write_block(out, number, end_stream, most, |out| out.extend_from_slice(block));
+            }),
+            None => outbox.gather(|out| {
+                write_block(out, number, end_stream, most, |out| {
+                    let (start, changes) = (out.len(), encoder.changes());
+                    said.write(encoder, out, fields);
+                    if changes == encoder.changes() {
+                        repeat.keep(said, heard, fields, out.get(start..).unwrap_or(&[]), changes);
+                    }
+                });
+            }),
+        }
         self.settle(now);
         Ok(())
     }
@@ -82,8 +85,9 @@ impl Http2 {
             return Err(ApiMisuse::BadStatus);
         }
         let number = stream.number;
-        let fields = Fields::gather(fields)?;
-        self.write_interim(number, status, &fields);
+        let fields = Fields::gather(fields);
+        Heard::of(fields.as_slice())?;
+        self.write_interim(number, status, fields.as_slice());
         self.settle(now);
         Ok(())
     }
@@ -170,7 +174,7 @@ impl Http2 {
             stream.life.await_peer(now);
             if stream.life.responding() == Responding::Owed {
                 let number = stream.number;
-                self.write_interim(number, 100, &Fields::default());
+                self.write_interim(number, 100, &[]);
             }
         }
         self.settle(now);
@@ -256,26 +260,17 @@ impl Http2 {
     pub(super) fn write_refusal(&mut self, number: Number, status: u16) {
         let (date, encoder, most) = (self.date, &mut self.encoder, self.peer.max_frame_size);
         self.outbox.gather(|out| {
-            write_block(out, number, true, most, |out| {
-                encoder.begin(out);
-                encoder.status(out, status);
-                encoder.field(out, b"content-length", b"0");
-                if let Some(date) = &date {
-                    encoder.field(out, b"date", date.as_bytes());
-                }
-            });
+            write_block(out, number, true, most, |out| Said { status, length: Some(0), date }.write(encoder, out, &[]));
         });
     }
 
-    fn write_interim(&mut self, number: Number, status: u16, fields: &Fields<'_>) {
+    fn write_interim(&mut self, number: Number, status: u16, fields: &[Field<'_>]) {
         let (encoder, most) = (&mut self.encoder, self.peer.max_frame_size);
         self.outbox.gather(|out| {
             write_block(out, number, false, most, |out| {
                 encoder.begin(out);
                 encoder.status(out, status);
-                for field in fields.iter() {
-                    encoder.field(out, field.name.as_bytes(), field.value);
-                }
+                write_fields(encoder, out, fields);
             });
         });
     }
@@ -296,6 +291,21 @@ fn check_begun(stream: &Stream) -> Result<(), ApiMisuse> {
         Responding::Begun { .. } => Ok(()),
         Responding::Owed => Err(ApiMisuse::NotAnswered),
         Responding::Finishing { .. } | Responding::Ended => Err(ApiMisuse::AlreadyFinished),
+    }
+}
+
+impl Said {
+    /// Writes the whole field block of a final response.
+    fn write(self, encoder: &mut Encoder, out: &mut Vec<u8>, fields: &[Field<'_>]) {
+        encoder.begin(out);
+        encoder.status(out, self.status);
+        write_fields(encoder, out, fields);
+        if let Some(length) = self.length {
+            encoder.field(out, b"content-length", Decimal::of(length).as_bytes());
+        }
+        if let Some(date) = &self.date {
+            encoder.field(out, b"date", date.as_bytes());
+        }
     }
 }
 
@@ -326,76 +336,126 @@ impl Framing {
     }
 }
 
-/// The fields of a head, all of which can be sent: a block that has been begun cannot be taken back.
-#[derive(Default)]
+/// The fields of a head, as the handler gave them.
 struct Fields<'a> {
-    few: [Option<Field<'a>>; FEW],
-    more: Vec<Field<'a>>,
-    declared: Option<u64>,
-    dated: bool,
+    few: [Field<'a>; FEW],
+    count: usize,
+    /// All of them, where they are more than a few.
+    many: Vec<Field<'a>>,
 }
 
 const FEW: usize = 12;
 
 impl<'a> Fields<'a> {
-    fn gather(fields: impl IntoIterator<Item = Field<'a>>) -> Result<Self, ApiMisuse> {
-        let mut gathered = Self::default();
-        let mut count = 0;
+    fn gather(fields: impl IntoIterator<Item = Field<'a>>) -> Self {
+        let mut gathered = Self { few: [Field { name: "", value: &[] }; FEW], count: 0, many: Vec::new() };
         for field in fields {
-            if let Some(field) = gathered.check(field)? {
-                match gathered.few.get_mut(count) {
-                    Some(slot) => *slot = Some(field),
-                    None => gathered.more.push(field),
+            match gathered.few.get_mut(gathered.count) {
+                Some(slot) => {
+                    *slot = field;
+                    gathered.count += 1;
                 }
-                count += 1;
+                None => {
+                    if gathered.many.is_empty() {
+                        gathered.many.extend_from_slice(&gathered.few);
+                    }
+                    gathered.many.push(field);
+                }
             }
         }
-        Ok(gathered)
+        gathered
     }
 
-    /// The field as it is to be sent, if it is. Those that speak of the connection have no place in HTTP/2 (section
-    /// 8.2.2).
-    fn check(&mut self, field: Field<'a>) -> Result<Option<Field<'a>>, ApiMisuse> {
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-        match field.name.len() {
-            4 if is("date") => self.dated = true,
-            7 if is("upgrade") => return Ok(None),
-            10 if is("connection") || is("keep-alive") => return Ok(None),
-            14 if is("content-length") => {
-                let declared = read_length(field.value)?;
-                if self.declared.replace(declared).is_some_and(|before| before != declared) {
-                    return Err(ApiMisuse::BadField);
-                }
-                return Ok(None);
-            }
-            16 if is("proxy-connection") => return Ok(None),
-            17 if is("transfer-encoding") => return Ok(None),
-            _ => {}
+    fn as_slice(&self) -> &[Field<'a>] {
+        match &*self.many {
+            [] => self.few.get(..self.count).unwrap_or(&[]),
+            many => many,
         }
-        checked(field).map(Some)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Field<'a>> {
-        self.few.iter().map_while(|field| *field).chain(self.more.iter().copied())
     }
 }
 
-/// A field that can be sent (section 8.2.1).
-fn checked(field: Field<'_>) -> Result<Field<'_>, ApiMisuse> {
+/// What fields say that the connection has to act on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Heard {
+    /// The value of `content-length`.
+    pub(super) declared: Option<u64>,
+    pub(super) dated: bool,
+}
+
+impl Heard {
+    /// Reads fields, all of which must be such that they can be sent: a block that has been begun cannot be taken back.
+    fn of(fields: &[Field<'_>]) -> Result<Self, ApiMisuse> {
+        let mut heard = Self { declared: None, dated: false };
+        for field in fields {
+            match FieldKind::of(field.name) {
+                FieldKind::Length => {
+                    let declared = read_length(field.value)?;
+                    if heard.declared.replace(declared).is_some_and(|before| before != declared) {
+                        return Err(ApiMisuse::BadField);
+                    }
+                }
+                FieldKind::Connections => {}
+                FieldKind::Date => {
+                    heard.dated = true;
+                    check(field)?;
+                }
+                FieldKind::Other => check(field)?,
+            }
+        }
+        Ok(heard)
+    }
+}
+
+/// What a response's field is to the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FieldKind {
+    /// It speaks of the connection, and has no place in HTTP/2 (section 8.2.2).
+    Connections,
+    /// It is written anew.
+    Length,
+    Date,
+    Other,
+}
+
+impl FieldKind {
+    fn of(name: &str) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        match name.len() {
+            4 if is("date") => Self::Date,
+            7 if is("upgrade") => Self::Connections,
+            10 if is("connection") || is("keep-alive") => Self::Connections,
+            14 if is("content-length") => Self::Length,
+            16 if is("proxy-connection") => Self::Connections,
+            17 if is("transfer-encoding") => Self::Connections,
+            _ => Self::Other,
+        }
+    }
+
+    fn is_written(self) -> bool {
+        matches!(self, Self::Date | Self::Other)
+    }
+}
+
+/// Writes the fields that are the handler's own.
+fn write_fields(encoder: &mut Encoder, out: &mut Vec<u8>, fields: &[Field<'_>]) {
+    for field in fields.iter().filter(|field| FieldKind::of(field.name).is_written()) {
+        encoder.field(out, field.name.as_bytes(), field.value.trim_ascii());
+    }
+}
+
+/// Refuses a field that cannot be sent (section 8.2.1). Blanks around a value are left out, not refused.
+fn check(field: &Field<'_>) -> Result<(), ApiMisuse> {
     let name_fits = !field.name.is_empty() && TOKEN.has_all(field.name.as_bytes());
     let breaks = field.value.iter().fold(false, |found, byte| found | matches!(byte, b'\r' | b'\n' | 0));
-    if !name_fits || breaks {
-        return Err(ApiMisuse::BadField);
-    }
-    Ok(Field { name: field.name, value: field.value.trim_ascii() })
+    if name_fits && !breaks { Ok(()) } else { Err(ApiMisuse::BadField) }
 }
 
 /// The field block of trailers, which may have to wait for its turn: it refers to no table.
 fn encode_trailers<'a>(trailers: impl IntoIterator<Item = Field<'a>>) -> Result<Option<Vec<u8>>, ApiMisuse> {
     let mut block = Vec::new();
     for field in trailers.into_iter().filter(|field| may_trail(field.name)) {
-        let field = checked(field)?;
-        hpack::write_standalone(&mut block, field.name.as_bytes(), field.value);
+        check(&field)?;
+        hpack::write_standalone(&mut block, field.name.as_bytes(), field.value.trim_ascii());
     }
     Ok((!block.is_empty()).then_some(block))
 }

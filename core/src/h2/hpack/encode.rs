@@ -14,6 +14,8 @@ const OUR_MAX: u16 = 1024;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Encoder {
     table: Table<Fingerprint>,
+    /// How often the table has changed.
+    changes: u64,
     /// What the next block has to start with.
     due: Option<SizeUpdates>,
 }
@@ -35,7 +37,7 @@ struct Fingerprint {
 impl Encoder {
     /// One for a peer whose table is of the initial size, which the first block lowers to ours.
     pub(crate) fn new() -> Self {
-        Self { table: Table::new(OUR_MAX), due: Some(SizeUpdates { lowest: OUR_MAX, last: OUR_MAX }) }
+        Self { table: Table::new(OUR_MAX), changes: 0, due: Some(SizeUpdates { lowest: OUR_MAX, last: OUR_MAX }) }
     }
 
     /// Follows a `SETTINGS_HEADER_TABLE_SIZE` of the peer (RFC 9113 section 6.5.2).
@@ -44,15 +46,22 @@ impl Encoder {
         if max == self.table.max() {
             return;
         }
+        self.changes = self.changes.wrapping_add(1);
         self.table.resize(max);
         let lowest = self.due.map_or(max, |due| due.lowest.min(max));
         self.due = Some(SizeUpdates { lowest, last: max });
+    }
+
+    /// A number that changes with the table: while it is the same, so is what a block means that refers to it.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Begins a block. It starts with the lowest size that the table had since the last one, if it was raised
     /// again, and the size that it has now (RFC 7541 section 4.2).
     pub(crate) fn begin(&mut self, out: &mut Vec<u8>) {
         let Some(due) = self.due.take() else { return };
+        self.changes = self.changes.wrapping_add(1);
         if due.lowest < due.last {
             integer::write(out, 0x20, 5, due.lowest.into());
         }
@@ -117,6 +126,7 @@ impl Encoder {
             return write_literal(out, Indexing::None, index, name, value);
         }
         write_literal(out, Indexing::Incremental, index, name, value);
+        self.changes = self.changes.wrapping_add(1);
         self.table.insert(Name::Text(name), value, print);
     }
 

@@ -35,6 +35,7 @@ fn take(input: &mut &[u8]) -> Result<u8, HpackError> {
 }
 
 /// Appends an integer whose first octet has `pattern` above the `prefix` bits.
+#[inline]
 pub(super) fn write(out: &mut Vec<u8>, pattern: u8, prefix: u32, value: usize) {
     let most = (1 << prefix) - 1;
     if value < most {
