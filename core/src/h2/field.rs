@@ -84,7 +84,7 @@ impl Kind {
     /// Whether a well-formed value is one that a line of this kind can have in a request.
     fn allows(self, value: &[u8]) -> bool {
         match self {
-            Self::Method => !value.is_empty() && TOKEN.has_all(value),
+            Self::Method | Self::Protocol => !value.is_empty() && TOKEN.has_all(value),
             Self::Scheme => is_scheme(value),
             Self::Authority | Self::Host => is_host_with_port(value),
             Self::Path => is_path(value),
@@ -104,7 +104,9 @@ fn is_scheme(value: &[u8]) -> bool {
 /// A path with its query, or the asterisk that goes with OPTIONS (section 8.3.1).
 fn is_path(value: &[u8]) -> bool {
     match value {
-        [b'/', rest @ ..] => rest.iter().fold(true, |fits, byte| fits & matches!(byte, b'!'..=b'~') & (*byte != b'#')),
+        [b'/', rest @ ..] => {
+            rest.iter().fold(true, |fits, byte| fits & matches!(byte, b'!'..=b'~') & (*byte != b'#'))
+        }
         value => value == b"*",
     }
 }

@@ -95,20 +95,32 @@ enum CloseTold {
 
 /// The last streams that we have reset: what the peer had sent before it knew is ignored (section 5.1).
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-struct Dropped(VecDeque<Number>);
+struct Dropped(VecDeque<DroppedStream>);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct DroppedStream {
+    number: Number,
+    window: ReceiveWindow,
+}
 
 impl Dropped {
     const MOST: usize = 64;
 
-    fn push(&mut self, number: Number) {
+    fn push(&mut self, number: Number, window: ReceiveWindow) {
         if self.0.len() >= Self::MOST {
             self.0.pop_front();
         }
-        self.0.push_back(number);
+        self.0.push_back(DroppedStream { number, window });
     }
 
     fn has(&self, number: Number) -> bool {
-        self.0.contains(&number)
+        self.0.iter().any(|stream| stream.number == number)
+    }
+
+    /// Whether the peer may have sent so much before it knew: not more than the stream's window had room for.
+    fn excuses(&mut self, number: Number, count: u32) -> bool {
+        let stream = self.0.iter_mut().find(|stream| stream.number == number);
+        count > 0 && stream.is_some_and(|stream| stream.window.take(count).is_ok())
     }
 }
 
@@ -227,10 +239,8 @@ impl Http2 {
         if self.life.phase() != Phase::Open {
             return;
         }
-        let drain = self.life.drains();
-        let due = |stream: &Stream| stream.life.due(&config.timeouts, drain).filter(|due| due.at <= now);
-        let late = self.streams.iter().filter_map(|stream| Some((stream.number, due(stream)?.timer)));
-        let late: Vec<(Number, Timer)> = late.collect();
+        let late = self.stream_waits(config).filter(|(_, due)| due.at <= now);
+        let late: Vec<(Number, Timer)> = late.map(|(number, due)| (number, due.timer)).collect();
         for (number, timer) in late {
             match timer {
                 Timer::Body => self.refuse_stream(now, number, PeerError::SlowBody),
@@ -302,10 +312,19 @@ impl Http2 {
     // Getters.
 
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
-        let drain = self.life.drains();
-        let timed = self.streams.iter().filter(|stream| stream.life.is_timed());
-        let streams = timed.filter_map(|stream| stream.life.due(&config.timeouts, drain)).min();
+        let streams = self.stream_waits(config).map(|(_, due)| due).min();
         self.life.due(&config.timeouts).map(|due| streams.map_or(due, |stream| stream.min(due)))
+    }
+
+    /// The streams that wait for their peer, and until when. While the connection's window is shut none waits for a body.
+    fn stream_waits<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = (Number, Due)> + 'a {
+        let (timeouts, drain) = (&config.timeouts, self.life.drains());
+        let is_shut = self.intake.is_shut();
+        self.streams.iter().filter_map(move |stream| {
+            let body = stream.life.body_due(timeouts, drain).filter(|_| !is_shut);
+            let due = body.into_iter().chain(stream.life.window_due(timeouts, drain)).min()?;
+            Some((stream.number, due))
+        })
     }
 
     pub(crate) fn drains(&self) -> Option<Drain> {
@@ -425,23 +444,20 @@ impl Http2 {
             self.events.push_back(Event::Cancelled { id, reason });
         }
         if let Some(code) = code {
-            self.reset_stream(number, code);
+            self.reset_stream(number, code, stream.window);
         }
     }
 
     /// Tells the peer that a stream is closed, whatever is still to come of it.
-    fn reset_stream(&mut self, number: Number, code: ErrorCode) {
+    fn reset_stream(&mut self, number: Number, code: ErrorCode, window: ReceiveWindow) {
         self.outbox.gather(|out| RstStream { stream: number, code }.write(out));
-        self.dropped.push(number);
+        self.dropped.push(number, window);
     }
 
     /// The request broke a rule: a stream error (section 5.4.2). Errors of ours to provoke are work for nothing.
     fn fail_stream(&mut self, now: Instant, number: Number, fault: Fault) {
         let reason = CancelReason::Refused(PeerError::Http2(fault));
-        match self.streams.get(number) {
-            Some(_) => self.cancel(now, number, reason, Some(fault.code())),
-            None => self.reset_stream(number, fault.code()),
-        }
+        self.cancel(now, number, reason, Some(fault.code()));
         self.bear(now, Annoyance::Reset);
     }
 
@@ -462,19 +478,22 @@ impl Http2 {
     /// Closes a stream that is through with both halves, or whose request nobody reads on.
     fn part(&mut self, now: Instant, number: Number) {
         let Some(stream) = self.streams.get(number) else { return };
-        match stream.life.parting() {
+        let code = match stream.life.parting() {
             Parting::NotYet => return,
-            Parting::Whole => {}
-            Parting::StopRequest => self.reset_stream(number, ErrorCode::NO_ERROR),
+            Parting::Whole => None,
+            Parting::StopRequest => Some(ErrorCode::NO_ERROR),
+        };
+        if let (Some(stream), Some(code)) = (self.remove(now, number), code) {
+            self.reset_stream(number, code, stream.window);
         }
-        self.remove(now, number);
+        self.life.answered();
         self.patience.reward_response();
     }
 
     /// A stream is closed: what it held of the windows and queues is given back.
     fn remove(&mut self, now: Instant, number: Number) -> Option<Stream> {
         let stream = self.streams.remove(number)?;
-        self.consume(stream.held);
+        self.consume(now, stream.held);
         self.queued = self.queued.saturating_sub(stream.outgoing.queue.len());
         if stream.outgoing.place == Place::Scheduled {
             self.schedule.remove(number);
@@ -483,10 +502,15 @@ impl Http2 {
         Some(stream)
     }
 
-    /// Bytes of DATA are done with, as far as the connection's window is concerned.
-    fn consume(&mut self, count: u32) {
+    /// Bytes of DATA are done with, as far as the connection's window is concerned. Where it was shut, no stream could
+    /// be expected to send: their waits begin anew.
+    fn consume(&mut self, now: Instant, count: u32) {
+        let was_shut = self.intake.is_shut();
         if let Some(increment) = self.intake.consume(count) {
             self.outbox.gather(|out| WindowUpdate { stream: 0, increment }.write(out));
+            if was_shut {
+                self.streams.iter_mut().for_each(|stream| stream.life.received(now));
+            }
         }
     }
 

@@ -207,9 +207,7 @@ impl Http2 {
     fn take_continuation(&mut self, now: Instant, config: &Config, continuation: Continuation<'_>) {
         let Some(mut block) = self.block.take() else { return };
         block.fragments.extend_from_slice(continuation.fragment);
-        // A block that is larger in its compressed form than any head may be is not worth decoding.
-        let most = usize::from(config.limits.head).max(LEAST_MAX_FRAME_SIZE as usize);
-        if block.fragments.len() > most {
+        if block.fragments.len() > most_of_block(&config.limits) {
             return self.fail(PeerError::Http2(Fault::BlockTooLarge));
         }
         if continuation.end_headers {
@@ -231,14 +229,14 @@ impl Http2 {
         } else if self.streams.get(number).is_some() {
             self.take_trailers(now, config, opening, block);
         } else if self.decode(config, block) {
-            self.take_for_closed(now, number);
+            self.take_for_closed(now, number, 0);
         }
     }
 
     /// Decodes a block for the table's sake alone; whether it could be.
     fn decode(&mut self, config: &Config, block: &[u8]) -> bool {
         let strings = &mut self.scratch.strings;
-        let result = self.decoder.decode(block, usize::from(config.limits.head), strings, |_| {});
+        let result = self.decoder.decode(block, most_of_string(&config.limits), strings, |_| {});
         self.check_decoded(result)
     }
 
@@ -256,8 +254,7 @@ impl Http2 {
         let limits = &config.limits;
         let Scratch { parts, strings } = &mut self.scratch;
         let mut assembler = Assembler::new(parts, limits);
-        let result =
-            self.decoder.decode(block, usize::from(limits.head), strings, |line| assembler.add(line));
+        let result = self.decoder.decode(block, most_of_string(limits), strings, |line| assembler.add(line));
         let parsed = assembler.conclude(opening.end_stream);
         if !self.check_decoded(result) {
             return;
@@ -265,20 +262,22 @@ impl Http2 {
         let number = opening.number;
         match (self.life.admit(number, limits.streams), parsed) {
             (Admission::Refuse, _) => {
-                self.reset_stream(number, ErrorCode::REFUSED_STREAM);
+                self.reset_stream(number, ErrorCode::REFUSED_STREAM, self.stream_window(limits));
                 self.events.push_back(Event::Refused { id: id_of(number) });
                 self.bear(now, Annoyance::Chatter);
             }
             (Admission::Serve, Ok(parsed)) => self.open(now, limits, opening, parsed),
             (Admission::Serve, Err(Bad::Malformed)) => {
                 self.life.stream_closed(now);
-                self.fail_stream(now, number, Fault::MalformedRequest);
+                let code = Fault::MalformedRequest.code();
+                self.reset_stream(number, code, self.stream_window(limits));
+                self.bear(now, Annoyance::Reset);
             }
             (Admission::Serve, Err(Bad::Status(status))) => {
                 self.life.stream_closed(now);
                 self.write_refusal(number, status);
                 if !opening.end_stream {
-                    self.reset_stream(number, ErrorCode::NO_ERROR);
+                    self.reset_stream(number, ErrorCode::NO_ERROR, self.stream_window(limits));
                 }
                 self.bear(now, Annoyance::Reset);
             }
@@ -293,13 +292,13 @@ impl Http2 {
             _ if expects_continue || exchange == Kind::Connect => Receiving::Handler,
             _ => Receiving::Peer { since: now },
         };
-        let window = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
+        let window = self.stream_window(limits);
         self.streams.push(Stream {
             number: opening.number,
             life: Life::new(receiving),
             kind: exchange,
             promise: if expects_continue { Promise::Owed } else { Promise::None },
-            window: ReceiveWindow::new(window, limits.body_window_most),
+            window,
             held: 0,
             expected,
             total: 0,
@@ -318,13 +317,20 @@ impl Http2 {
         self.events.push_back(Event::Request { id: id_of(opening.number), head, body });
     }
 
+    /// The window of a stream that begins. Until the peer has acknowledged our SETTINGS it may not know that it is
+    /// smaller than usual (section 6.9.2).
+    fn stream_window(&self, limits: &Limits) -> ReceiveWindow {
+        let size = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
+        let size = if self.life.awaits_settings_ack() { size.max(SendWindow::DEFAULT) } else { size };
+        ReceiveWindow::new(size, limits.body_window_most)
+    }
+
     /// A second field block ends the request (section 8.1).
     fn take_trailers(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
         let limits = &config.limits;
         let Scratch { parts, strings } = &mut self.scratch;
         let mut assembler = TrailerAssembler::new(parts, limits);
-        let result =
-            self.decoder.decode(block, usize::from(limits.head), strings, |line| assembler.add(line));
+        let result = self.decoder.decode(block, most_of_string(limits), strings, |line| assembler.add(line));
         let trailers = assembler.conclude();
         if !self.check_decoded(result) {
             return;
@@ -355,16 +361,16 @@ impl Http2 {
         let padding = u32::from(head.padding.unwrap_or(0));
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
-                self.grant(number, whole - head.body);
-                self.consume(whole - head.body);
+                self.grant(now, number, whole - head.body);
+                self.consume(now, whole - head.body);
                 let end_stream = head.end_stream;
                 self.reading = Reading::Body { number, left: head.body, padding, end_stream };
             }
             Err(refused) => {
-                self.consume(whole);
+                self.consume(now, whole);
                 self.reading = Reading::Skip { left: head.body + padding };
                 match refused {
-                    RefusedBody::Closed => self.take_for_closed(now, number),
+                    RefusedBody::Closed => self.take_for_closed(now, number, whole),
                     RefusedBody::Fault(fault) => self.fail_stream(now, number, fault),
                     RefusedBody::TooLarge => self.refuse_stream(now, number, PeerError::BodyTooLarge),
                 }
@@ -418,12 +424,12 @@ impl Http2 {
                 stream.life.received(now);
                 if count > 0 {
                     stream.held = stream.held.saturating_add(count);
-                    self.patience.reward_frame();
+                    self.patience.reward_frame(piece.len());
                     let data = Bytes::copy_from_slice(piece);
                     self.events.push_back(Event::Data { id: id_of(number), data });
                 }
             }
-            _ => self.consume(count),
+            _ => self.consume(now, count),
         }
     }
 
@@ -453,9 +459,12 @@ impl Http2 {
 
     /// DATA or HEADERS came for a stream that is closed: on its way since before the peer knew, or against the rules
     /// (section 5.1).
-    fn take_for_closed(&mut self, now: Instant, number: Number) {
+    fn take_for_closed(&mut self, now: Instant, number: Number, count: u32) {
+        if self.dropped.excuses(number, count) {
+            return;
+        }
         if !self.dropped.has(number) {
-            self.reset_stream(number, ErrorCode::STREAM_CLOSED);
+            self.reset_stream(number, ErrorCode::STREAM_CLOSED, ReceiveWindow::new(0, 0));
         }
         self.bear(now, Annoyance::Chatter);
     }
@@ -542,6 +551,17 @@ impl Http2 {
     fn is_idle(&self, number: Number) -> bool {
         number.is_multiple_of(2) || number > self.highest
     }
+}
+
+/// A field block that is larger, compressed as it is, is not worth decoding, and ends the connection. Below that, one
+/// that is over the limit costs only its own request.
+fn most_of_block(limits: &Limits) -> usize {
+    (2 * usize::from(limits.head)).max(64 * 1024)
+}
+
+/// A Huffman code has five bits at least for eight.
+fn most_of_string(limits: &Limits) -> usize {
+    2 * most_of_block(limits)
 }
 
 /// What is left of a DATA frame.

@@ -39,7 +39,14 @@ impl Repeat {
 
     /// Keeps a head with its block.
     #[inline(never)]
-    pub(super) fn keep(&mut self, said: Said, heard: Heard, fields: &[Field<'_>], block: &[u8], changes: u64) {
+    pub(super) fn keep(
+        &mut self,
+        said: Said,
+        heard: Heard,
+        fields: &[Field<'_>],
+        block: &[u8],
+        changes: u64,
+    ) {
         let text = fields.iter().flat_map(|field| [field.name.as_bytes(), field.value]).flatten();
         self.0 = Some(Kept {
             said,

@@ -120,7 +120,11 @@ impl<'a> Assembler<'a> {
         if self.bad != Some(Bad::Malformed)
             && let Err(bad) = self.take(line)
         {
-            self.bad = Some(bad);
+            // What is malformed is that, whatever else it is.
+            self.bad = match bad {
+                Bad::Malformed => Some(bad),
+                Bad::Status(_) => self.bad.or(Some(bad)),
+            };
         }
     }
 

@@ -197,7 +197,7 @@ impl Http2 {
         self.events.retain(
             |event| !matches!(event, Event::Data { id: of, .. } | Event::End { id: of, .. } if *of == id),
         );
-        self.consume(held);
+        self.consume(now, held);
         self.part(now, number);
     }
 
@@ -205,24 +205,24 @@ impl Http2 {
         let stream = stream_of(&mut self.streams, id)?;
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(stream.held);
         stream.held -= count;
-        if stream.promise == Promise::None && stream.kind != Kind::Connect {
-            stream.life.await_peer(now);
-        }
         let number = stream.number;
-        self.grant(number, count);
-        self.consume(count);
+        self.grant(now, number, count);
+        self.consume(now, count);
         self.settle(now);
         Ok(())
     }
 
-    /// So much of a stream's window is free again.
-    pub(super) fn grant(&mut self, number: Number, count: u32) {
+    /// So much of a stream's window is free again. While there is room in it, it is the peer's turn.
+    pub(super) fn grant(&mut self, now: Instant, number: Number, count: u32) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         if stream.life.receives()
             && stream.life.is_wanted()
             && let Some(increment) = stream.window.consume(count)
         {
             self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
+            if stream.promise == Promise::None && stream.kind != Kind::Connect {
+                stream.life.await_peer(now);
+            }
         }
     }
 
@@ -260,7 +260,9 @@ impl Http2 {
     pub(super) fn write_refusal(&mut self, number: Number, status: u16) {
         let (date, encoder, most) = (self.date, &mut self.encoder, self.peer.max_frame_size);
         self.outbox.gather(|out| {
-            write_block(out, number, true, most, |out| Said { status, length: Some(0), date }.write(encoder, out, &[]));
+            write_block(out, number, true, most, |out| {
+                Said { status, length: Some(0), date }.write(encoder, out, &[])
+            });
         });
     }
 

@@ -49,6 +49,15 @@ impl Schedule {
         self.0.insert(self.0.len().saturating_sub(behind), turn);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives a turn back, once all others have been looked at: the order stays as it is.
+    pub(crate) fn push_back(&mut self, turn: Turn) {
+        self.0.push_back(turn);
+    }
+
     /// Whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<Turn> {
         self.0.pop_front()

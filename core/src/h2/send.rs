@@ -23,19 +23,42 @@ impl Http2 {
         }
     }
 
-    /// A window has opened for all.
+    /// Windows have opened. Who waits behind the connection's kept its place; what the peer grants is progress for all.
     pub(super) fn schedule_all(&mut self) {
         if self.queued > 0 {
             let Self { streams, schedule, .. } = self;
-            streams.iter_mut().for_each(|stream| schedule.enlist(stream));
+            for stream in streams.iter_mut() {
+                if stream.outgoing.window.available() > 0 {
+                    stream.life.set_sending(Sending::Free);
+                }
+                schedule.enlist(stream);
+            }
         }
     }
 
     /// Frames what may be sent, turn by turn.
     pub(super) fn pump(&mut self, now: Instant) {
         while self.outbox.len() < AHEAD {
+            if self.window.available() == 0 {
+                return self.pump_ends(now);
+            }
             let Some(turn) = self.schedule.pop() else { return };
             self.take_turn(now, turn);
+        }
+    }
+
+    /// The connection's window is shut: those go on whose end alone is still to be sent. The others keep their places,
+    /// and wait for the peer.
+    fn pump_ends(&mut self, now: Instant) {
+        for _ in 0..self.schedule.len() {
+            let Some(turn) = self.schedule.pop() else { return };
+            match self.streams.get_mut(turn.number) {
+                Some(stream) if stream.outgoing.queue.len() > 0 => {
+                    stream.life.set_sending(Sending::Blocked { since: now });
+                    self.schedule.push_back(turn);
+                }
+                _ => self.take_turn(now, turn),
+            }
         }
     }
 
@@ -62,12 +85,15 @@ impl Http2 {
             let head = DataHead { stream: turn.number, body, padding: None, end_stream };
             self.outbox.gather(|out| head.write(out));
             self.outbox.push(data);
-            self.patience.reward_frame();
+            self.patience.reward_frame(count);
         }
         if let Some(block) = trailers {
-            let most = self.peer.max_frame_size;
+            let (most, encoder) = (self.peer.max_frame_size, &mut self.encoder);
             self.outbox.gather(|out| {
-                write_block(out, turn.number, true, most, |out| out.extend_from_slice(&block));
+                write_block(out, turn.number, true, most, |out| {
+                    encoder.begin(out);
+                    out.extend_from_slice(&block);
+                });
             });
         }
         if is_done {

@@ -63,6 +63,15 @@ enum Probe {
     },
 }
 
+/// How far the responses are that are complete.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Delivery {
+    /// They have been sent.
+    Done,
+    /// The end of one waits to be sent.
+    Pending,
+}
+
 /// What to do with a request that begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Admission {
@@ -115,8 +124,10 @@ pub(crate) struct Lifecycle {
     last: Number,
     /// Since when there is no stream.
     idle: Instant,
-    /// When the peer last sent anything.
-    heard: Instant,
+    /// When the peer last showed that it is there: it sent something, or took something.
+    alive: Instant,
+    /// Whether what waits to be sent has the end of a response in it.
+    delivery: Delivery,
     /// Since when our SETTINGS wait for their ACK (section 6.5.3).
     settings: Option<Instant>,
     /// Since when a header block is incomplete.
@@ -138,7 +149,8 @@ impl Lifecycle {
             requests: 0,
             last: 0,
             idle: now,
-            heard: now,
+            alive: now,
+            delivery: Delivery::Done,
             settings: None,
             block: None,
             unsent: None,
@@ -150,7 +162,7 @@ impl Lifecycle {
 
     /// Bytes came.
     pub(crate) fn received(&mut self, now: Instant) {
-        self.heard = now;
+        self.alive = now;
         if let Phase::Lingering { heard, .. } = &mut self.phase {
             *heard = now;
         }
@@ -195,6 +207,11 @@ impl Lifecycle {
                 Admission::Serve
             }
         }
+    }
+
+    /// A response is complete, and waits to be sent.
+    pub(crate) fn answered(&mut self) {
+        self.delivery = Delivery::Pending;
     }
 
     /// A stream is closed.
@@ -243,7 +260,7 @@ impl Lifecycle {
         let reason = match self.phase {
             Phase::Lingering { reason, .. } => reason,
             Phase::LastWord { .. } => CloseReason::CutAtDeadline,
-            _ if self.unsent.is_none() && !self.is_at_work() => CloseReason::PeerClosed,
+            _ if !self.is_at_work() => CloseReason::PeerClosed,
             _ => CloseReason::PeerLeft,
         };
         self.close(reason);
@@ -257,8 +274,9 @@ impl Lifecycle {
     /// The peer took some bytes; whether more wait.
     pub(crate) fn sent(&mut self, now: Instant, more: bool) {
         self.unsent = more.then_some(now);
-        if !more && self.open == 0 {
-            self.idle = now;
+        self.alive = now;
+        if !more {
+            self.delivery = Delivery::Done;
         }
     }
 
@@ -367,7 +385,7 @@ impl Lifecycle {
     pub(crate) fn cut(&mut self, cut: CloseReason) {
         let reason = match (self.phase, self.unsent) {
             (Phase::Lingering { reason, .. }, _) | (Phase::Flushing { reason }, None) => reason,
-            (Phase::Handshake { .. } | Phase::Open, None) if !self.is_at_work() => CloseReason::Drained,
+            (Phase::Handshake { .. } | Phase::Open, _) if !self.is_at_work() => CloseReason::Drained,
             _ => cut,
         };
         self.close(reason);
@@ -402,7 +420,8 @@ impl Lifecycle {
 
     fn open_due(&self, timeouts: &Timeouts) -> Option<Due> {
         let wait = |timer: Timer, since| Some(timer.due(timeouts, since, self.drain));
-        let settings = self.settings.and_then(|since| wait(Timer::SettingsAck, since));
+        let settings = self.settings.filter(|_| self.peer != Peer::Finished);
+        let settings = settings.and_then(|since| wait(Timer::SettingsAck, since));
         let block = self.block.and_then(|since| wait(Timer::Head, since));
         let notice = match self.cutoff {
             Cutoff::Noticed { since } => wait(Timer::GoawayAck, since),
@@ -411,8 +430,9 @@ impl Lifecycle {
         };
         let probe = match (self.probe, self.peer) {
             (_, Peer::Finished) => None,
-            (Probe::None, _) => wait(Timer::Silence, self.heard),
-            (Probe::Sent { since }, _) => wait(Timer::PingAck, since),
+            (Probe::None, _) => wait(Timer::Silence, self.alive),
+            // It may stand behind much else that the peer takes first.
+            (Probe::Sent { since }, _) => wait(Timer::PingAck, since.max(self.alive)),
         };
         [settings, block, notice, probe].into_iter().flatten().min()
     }
@@ -456,9 +476,13 @@ impl Lifecycle {
         self.peer == Peer::Finished
     }
 
-    /// Whether a request has begun that is not over.
+    /// Whether a request has begun whose response is not over.
     fn is_at_work(&self) -> bool {
-        self.open > 0 || self.block.is_some()
+        self.open > 0 || self.block.is_some() || self.delivery == Delivery::Pending
+    }
+
+    pub(crate) fn awaits_settings_ack(&self) -> bool {
+        self.settings.is_some()
     }
 
     /// Whether no stream is left, and since when.

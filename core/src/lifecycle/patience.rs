@@ -22,11 +22,12 @@ pub(crate) enum Annoyance {
 const RESETS: u16 = 128;
 const RESET_PERIOD: Duration = Duration::from_millis(50);
 
-/// How many idle frames are borne at once; one comes back every `CHATTER_PERIOD`, some with each frame of a
-/// response, which a peer may well acknowledge with two WINDOW_UPDATEs.
+/// How many idle frames are borne at once; one comes back every `CHATTER_PERIOD`, some with each frame of a body. A
+/// peer may well send two WINDOW_UPDATEs for each frame, or for each few KiB of it.
 const CHATTER: u16 = 1024;
 const CHATTER_PERIOD: Duration = Duration::from_millis(2);
 const CHATTER_PER_FRAME: u16 = 3;
+const BYTES_PER_CHATTER: usize = 1024;
 
 /// What is left of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -62,9 +63,10 @@ impl Patience {
         self.chatter.give(CHATTER_PER_FRAME, CHATTER);
     }
 
-    /// A frame of a response was sent, or one of a request's body came.
-    pub(crate) fn reward_frame(&mut self) {
-        self.chatter.give(CHATTER_PER_FRAME, CHATTER);
+    /// A frame of a response with so much body was sent, or so much of a request's body came.
+    pub(crate) fn reward_frame(&mut self, bytes: usize) {
+        let more = u16::try_from(bytes / BYTES_PER_CHATTER).unwrap_or(u16::MAX);
+        self.chatter.give(CHATTER_PER_FRAME.saturating_add(more), CHATTER);
     }
 }
 

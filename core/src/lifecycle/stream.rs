@@ -162,29 +162,24 @@ impl Life {
         self.responding
     }
 
-    /// The wait that ends next, where the stream waits for its peer.
-    pub(crate) fn due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
-        let body = match self.receiving {
+    /// Until when it waits for more of the request, if it does.
+    #[inline]
+    pub(crate) fn body_due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
+        match self.receiving {
             Receiving::Peer { since } => Some(Timer::Body.due(timeouts, since, drain)),
             Receiving::Handler | Receiving::Ended => None,
-        };
-        let window = match self.responding {
+        }
+    }
+
+    /// Until when it waits for the peer's window, if it does.
+    #[inline]
+    pub(crate) fn window_due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
+        match self.responding {
             Responding::Begun { sending: Sending::Blocked { since } }
             | Responding::Finishing { sending: Sending::Blocked { since } } => {
                 Some(Timer::Window.due(timeouts, since, drain))
             }
             _ => None,
-        };
-        body.into_iter().chain(window).min()
-    }
-
-    /// Whether it waits for its peer at all.
-    pub(crate) fn is_timed(&self) -> bool {
-        let blocked = matches!(
-            self.responding,
-            Responding::Begun { sending: Sending::Blocked { .. } }
-                | Responding::Finishing { sending: Sending::Blocked { .. } }
-        );
-        blocked || matches!(self.receiving, Receiving::Peer { .. })
+        }
     }
 }

@@ -37,7 +37,11 @@ struct Fingerprint {
 impl Encoder {
     /// One for a peer whose table is of the initial size, which the first block lowers to ours.
     pub(crate) fn new() -> Self {
-        Self { table: Table::new(OUR_MAX), changes: 0, due: Some(SizeUpdates { lowest: OUR_MAX, last: OUR_MAX }) }
+        Self {
+            table: Table::new(OUR_MAX),
+            changes: 0,
+            due: Some(SizeUpdates { lowest: OUR_MAX, last: OUR_MAX }),
+        }
     }
 
     /// Follows a `SETTINGS_HEADER_TABLE_SIZE` of the peer (RFC 9113 section 6.5.2).
