@@ -13,6 +13,8 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 /// One field line: a name and a value.
@@ -168,6 +170,21 @@ impl RequestHead {
     /// The target, sharing the head's memory.
     pub fn target_bytes(&self) -> Bytes {
         self.fields.block.slice(range(self.target))
+    }
+
+    /// The scheme, as HTTP/2 names it beside the target (RFC 9113 section 8.3.1); `None` in HTTP/1.
+    pub fn scheme_bytes(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// The authority, as HTTP/2 names it beside the target (RFC 9113 section 8.3.1); `None` in HTTP/1.
+    pub fn authority_bytes(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// The protocol that an extended CONNECT asks for (RFC 8441 section 4); `None` in HTTP/1.
+    pub fn protocol(&self) -> Option<&str> {
+        None
     }
 
     /// The version of the message.

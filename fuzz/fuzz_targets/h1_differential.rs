@@ -69,6 +69,7 @@ fn version(version: Version) -> hyper::Version {
     match version {
         Version::Http10 => hyper::Version::HTTP_10,
         Version::Http11 => hyper::Version::HTTP_11,
+        Version::Http2 => hyper::Version::HTTP_2,
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Optio
     *request.version_mut() = match head.version() {
         Version::Http10 => http::Version::HTTP_10,
         Version::Http11 => http::Version::HTTP_11,
+        Version::Http2 => http::Version::HTTP_2,
     };
     *request.headers_mut() = fields(head.shared_fields())?;
     Some(())

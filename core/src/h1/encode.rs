@@ -147,7 +147,7 @@ pub(crate) fn frame(asked: Asked, status: u16, length: ResponseLength, heard: He
         (Kind::Head, _) => Frame::Bodiless { length: heard.declared.or(length.filter(|length| *length > 0)) },
         _ => match (length, asked.version) {
             (Some(length), _) => Frame::Length(length),
-            (None, Version::Http11) => Frame::Chunked,
+            (None, Version::Http11 | Version::Http2) => Frame::Chunked,
             (None, Version::Http10) => Frame::UntilClose,
         },
     }
@@ -206,7 +206,7 @@ pub(crate) fn write_connections_part(
         (_, 426, Persistence::Keep, _) => b"connection: upgrade\r\n",
         (_, _, Persistence::Close, _) => b"connection: close\r\n",
         (_, _, Persistence::Keep, Version::Http10) => b"connection: keep-alive\r\n",
-        (_, _, Persistence::Keep, Version::Http11) => b"",
+        (_, _, Persistence::Keep, Version::Http11 | Version::Http2) => b"",
     });
     if !heard.dated {
         write_date(text, date);

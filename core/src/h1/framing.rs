@@ -167,7 +167,7 @@ impl Framing {
     /// RFC 9112 section 9.3.
     fn persistence(&self) -> Persistence {
         let keeps = match self.version {
-            Version::Http11 => !self.close,
+            Version::Http11 | Version::Http2 => !self.close,
             Version::Http10 => self.keep_alive && !self.close,
         };
         if keeps { Persistence::Keep } else { Persistence::Close }
