@@ -72,6 +72,11 @@ impl Connection {
         self.http1.takes_body(id)
     }
 
+    /// Whether nothing of a response waits to be sent any more: the transport has taken it, or its request is gone.
+    pub fn is_sent(&self, id: StreamId) -> bool {
+        !self.http1.has_output() && self.http1.active() != Some(id)
+    }
+
     /// The drain, since the connection has been told of it.
     pub fn drains(&self) -> Option<Drain> {
         self.http1.drains()
