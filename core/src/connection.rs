@@ -72,9 +72,10 @@ impl Connection {
         self.http1.takes_body(id)
     }
 
-    /// Whether nothing of a response waits to be sent any more: the transport has taken it, or its request is gone.
-    pub fn is_sent(&self, id: StreamId) -> bool {
-        !self.http1.has_output() && self.http1.active() != Some(id)
+    /// How many bytes the transport has yet to take until the whole of a response is sent; `None` while parts of it
+    /// have not been given, or wait for more than the transport.
+    pub fn unsent(&self, id: StreamId) -> Option<usize> {
+        self.http1.unsent(id)
     }
 
     /// The drain, since the connection has been told of it.
