@@ -8,16 +8,20 @@
 //! each connection, gives it a [`Transport`], and polls it when something may have changed; all that two
 //! shells would both need is here.
 
+mod bell;
 mod body;
 mod clock;
 mod exchange;
+mod exchanges;
 mod half_open;
 mod head;
 mod hub;
 pub mod listen;
 mod notice;
+mod requests;
 mod scratch;
 mod session;
+mod spawn;
 mod transport;
 
 pub use body::{Body, BodyError};
@@ -25,5 +29,7 @@ pub use clock::Clock;
 pub use hub::{Cut, DrainHandle, Holder, Hub, Listening, Progress, Report, Watch};
 pub use listen::{Listener, Opened, Server};
 pub use notice::{DrainNotice, Started};
-pub use session::{Session, Tunnel};
+pub use requests::Tunnel;
+pub use session::Session;
+pub use spawn::{InPlace, Spawn, Task};
 pub use transport::Transport;

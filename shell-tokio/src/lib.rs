@@ -4,6 +4,7 @@
 
 mod accept;
 mod connection;
+mod runtime;
 mod socket;
 mod wake;
 
