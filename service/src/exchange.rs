@@ -57,7 +57,7 @@ pin_project! {
     #[project_replace = StateReplaced]
     pub(crate) enum State<F, B> {
         // It has not been ready for the request yet.
-        Waiting { request: Request<Body> },
+        Waiting { request: Box<Request<Body>> },
         // It works.
         Calling {
             #[pin]
@@ -117,6 +117,21 @@ where
         Self { id, work, incoming, tunnel, state: State::Done }
     }
 
+    /// Makes it another one in the same place. Requests are large: nothing is moved that need not be.
+    pub(crate) fn renew(
+        self: Pin<&mut Self>,
+        id: StreamId,
+        work: Work,
+        incoming: Option<Arc<Channel>>,
+        tunnel: Option<Arc<Channel>>,
+    ) {
+        let mut this = self.project();
+        (*this.id, *this.work, *this.incoming, *this.tunnel) = (id, work, incoming, tunnel);
+        if !matches!(*this.state, State::Done) {
+            this.state.set(State::Done);
+        }
+    }
+
     /// Calls the handler, if it is ready to be called. Requests are large: `request` is taken out of where it was
     /// made, and what becomes of it is written where it stays.
     pub(crate) fn call(
@@ -132,7 +147,7 @@ where
             state.set(match ready {
                 Poll::Ready(Ok(())) => State::Calling { future: service.call(request) },
                 Poll::Ready(Err(error)) => State::Broken { failure: error.to_string() },
-                Poll::Pending => State::Waiting { request },
+                Poll::Pending => State::Waiting { request: Box::new(request) },
             });
         };
         if catch_unwind(AssertUnwindSafe(call)).is_err() {
@@ -170,7 +185,7 @@ where
             match this.state.as_mut().project() {
                 StateProjection::Waiting { .. } => {
                     if let StateReplaced::Waiting { request } = this.state.project_replace(State::Done) {
-                        self.as_mut().call(cx, service, &mut Some(request));
+                        self.as_mut().call(cx, service, &mut Some(*request));
                     }
                     if let State::Waiting { .. } = self.state {
                         return Ok(Outcome::Pending);

@@ -21,6 +21,7 @@ mod notice;
 mod requests;
 mod scratch;
 mod session;
+mod spare;
 mod spawn;
 mod transport;
 

@@ -20,6 +20,7 @@ use crate::body::{Body, Channel};
 use crate::exchange::{self, Exchange, Outcome, Scene, Work};
 use crate::exchanges::{Entry, Exchanges, Place, Queues};
 use crate::head::{self, Form};
+use crate::spare;
 use crate::spawn::{Spawn, Task};
 
 /// How many handlers a session lets work before it lets other sessions have their turn.
@@ -124,9 +125,9 @@ impl Crowd {
 
 impl<S, B, P> Requests<S, B, P>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + 'static,
     S::Error: Display,
-    B: HttpBody,
+    B: HttpBody + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
     P: Spawn<Task<S, B>>,
 {
@@ -215,7 +216,9 @@ where
     fn cancel(&mut self, cx: &Context<'_>, id: StreamId, reason: CancelReason) {
         let Some(mut entry) = self.remove(id) else { return };
         entry.cancel(reason);
-        if let CancelReason::Closed(_) = reason {
+        // Nothing but the connection's end gives a request of HTTP/1 up.
+        let ends = matches!(reason, CancelReason::Closed(_)) || entry.work().head.version() != Version::Http2;
+        if ends {
             Crowd::of(&mut self.crowd, cx.waker()).lost.push((id, entry.work().clone()));
         }
     }
@@ -239,8 +242,7 @@ where
         };
         made.extensions_mut().clone_from(scene.hub.extensions());
         let channels = Channels::of(made, form, &head, length, scene.peer);
-        let exchange = Exchange::new(id, Work { head, since: scene.now }, channels.incoming, channels.tunnel);
-        let mut called = self.place(exchange, cx);
+        let mut called = self.place(cx, id, Work { head, since: scene.now }, channels);
         let bell = (!self.exchanges.is_empty()).then(|| Crowd::of(&mut self.crowd, cx.waker()).bell(id));
         let service = &mut self.service;
         let outcome = with_bell(bell.as_ref(), cx, |cx| {
@@ -274,16 +276,29 @@ where
         }
     }
 
-    /// A place for an exchange: that of one whose response has been given, where there is one.
-    fn place(&mut self, exchange: Exchange<S, B>, cx: &Context<'_>) -> Pin<Box<Exchange<S, B>>> {
-        match self.last.take() {
-            Some(mut last) => {
+    /// An exchange, in the place of one that is over where there is such a one.
+    fn place(
+        &mut self,
+        cx: &Context<'_>,
+        id: StreamId,
+        work: Work,
+        channels: Channels,
+    ) -> Pin<Box<Exchange<S, B>>> {
+        let spare = match self.last.take() {
+            Some(last) => {
                 let unsent = Unsent { id: last.id, work: last.work.clone(), until: None };
                 Crowd::of(&mut self.crowd, cx.waker()).unsent.push_back(unsent);
-                last.set(exchange);
-                last
+                Some(last)
             }
-            None => Box::pin(exchange),
+            None => spare::take(),
+        };
+        let Channels { incoming, tunnel } = channels;
+        match spare {
+            Some(mut spare) => {
+                spare.as_mut().renew(id, work, incoming, tunnel);
+                spare
+            }
+            None => Box::pin(Exchange::new(id, work, incoming, tunnel)),
         }
     }
 
@@ -395,7 +410,7 @@ where
             match connection.unsent(last.id) {
                 Some(0) => {
                     self.served += 1;
-                    self.last = None;
+                    self.last.take().into_iter().for_each(spare::give);
                 }
                 unsent => {
                     let until = unsent.map(|unsent| total.saturating_add(unsent as u64));
@@ -508,3 +523,6 @@ impl Channels {
         if at_once { Self { incoming: tunnel, tunnel: None } } else { Self { incoming, tunnel } }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,9 @@ type Note = (Stage, Option<StreamId>, usize, Option<Timer>);
 
 impl<S, B> Session<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + 'static,
     S::Error: Display,
-    B: HttpBody,
+    B: HttpBody + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// A session for a connection that has just been accepted. Its handlers stay where it is.
@@ -71,9 +71,9 @@ where
 
 impl<S, B, P> Session<S, B, P>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + 'static,
     S::Error: Display,
-    B: HttpBody,
+    B: HttpBody + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
     P: Spawn<Task<S, B>>,
 {
@@ -128,6 +128,11 @@ where
     /// When [`poll`](Self::poll) is to be called, if nothing else happens before.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.next_timeout
+    }
+
+    /// The time, as of the last poll's last look at the clock.
+    pub fn now(&self) -> Instant {
+        self.now
     }
 
     fn conclude(&mut self, io: &mut impl Transport) -> Poll<()> {
