@@ -15,7 +15,7 @@ use lameduck_core::{CloseReason, Config, Due, Instant};
 use slab::Slab;
 
 use crate::clock::Clock;
-use crate::notice::{Board, DrainNotice};
+use crate::notice::{Board, DrainNotice, Notices};
 
 /// The centre of one server. The shell's threads, its listeners and every session hold it.
 pub struct Hub {
@@ -25,7 +25,7 @@ pub struct Hub {
     pub clock: Clock,
     plan: Plan,
     board: Arc<Board>,
-    /// What a request starts with: the drain notice. To copy it is less work than to make it.
+    /// What a request starts with: mostly the drain notice. To copy it is less work than to make it.
     extensions: Extensions,
     served: AtomicU64,
     state: Mutex<State>,
@@ -224,10 +224,17 @@ impl fmt::Debug for Listening {
 impl Hub {
     /// A hub of a server that serves.
     pub fn new(config: Config, plan: Plan) -> Arc<Self> {
+        Self::with_notices(config, plan, Notices::default())
+    }
+
+    /// The same, where handlers find the drain notice as `notices` says.
+    pub fn with_notices(config: Config, plan: Plan, notices: Notices) -> Arc<Self> {
         let clock = Clock::start();
         let board = Arc::new(Board::new(clock));
         let mut extensions = Extensions::new();
-        extensions.insert(DrainNotice(Arc::clone(&board)));
+        if notices == Notices::InRequests {
+            extensions.insert(DrainNotice(Arc::clone(&board)));
+        }
         Arc::new(Self {
             config: Arc::new(config),
             clock,

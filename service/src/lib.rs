@@ -29,7 +29,7 @@ pub use body::{Body, BodyError};
 pub use clock::Clock;
 pub use hub::{Cut, DrainHandle, Holder, Hub, Listening, Progress, Report, Watch};
 pub use listen::{Listener, Opened, Server};
-pub use notice::{DrainNotice, Started};
+pub use notice::{DrainNotice, Notices, Started};
 pub use requests::Tunnel;
 pub use session::Session;
 pub use spawn::{InPlace, Spawn, Task};

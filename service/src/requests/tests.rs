@@ -13,6 +13,7 @@ use lameduck_core::{Config, Instant, Transmit};
 
 use super::*;
 use crate::hub::Hub;
+use crate::notice::{DrainNotice, Notices};
 use crate::spawn::InPlace;
 
 type Reply = Response<Full<Bytes>>;
@@ -417,4 +418,22 @@ fn what_was_sent_under_a_reader_that_is_never_through_is_told_by_its_bytes() {
     bench.connection.transmitted(Instant::ORIGIN, 1);
     bench.requests.note_sent(&cx, &bench.connection, unsent as u64);
     assert_eq!((bench.requests.served(), bench.requests.works().len()), (1, 0));
+}
+
+#[test]
+fn the_notice_is_in_every_request_unless_the_service_has_it() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let service = Make::of(move |request| {
+        noted.lock().unwrap().push(request.extensions().get::<DrainNotice>().is_some());
+        reply()
+    });
+    let mut bench = Bench::new(service, InPlace);
+    let plan = lameduck_core::server::Plan::default();
+    bench.hub = Hub::with_notices(Config::default(), plan, Notices::WithService);
+    bench.open_up_to(2);
+    assert_eq!(*seen.lock().unwrap(), [true, false]);
+    let notice = bench.hub.notice();
+    bench.hub.handle().force();
+    assert!(notice.is_draining());
 }
