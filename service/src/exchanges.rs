@@ -178,6 +178,10 @@ where
         }
     }
 
+    pub(crate) fn contain(&self, id: StreamId) -> bool {
+        self.first.as_ref().is_some_and(|first| first.id == id) || self.position(id).is_some()
+    }
+
     pub(crate) fn get_mut(&mut self, id: StreamId) -> Option<&mut Entry<S, B>> {
         if self.first.as_ref().is_some_and(|first| first.id == id) {
             return self.first.as_mut();

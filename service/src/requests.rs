@@ -214,12 +214,27 @@ where
     }
 
     fn cancel(&mut self, cx: &Context<'_>, id: StreamId, reason: CancelReason) {
-        let Some(mut entry) = self.remove(id) else { return };
-        entry.cancel(reason);
+        let entry = self.remove(id).map(|mut entry| {
+            entry.cancel(reason);
+            entry
+        });
         // Nothing but the connection's end gives a request of HTTP/1 up.
-        let ends = matches!(reason, CancelReason::Closed(_)) || entry.work().head.version() != Version::Http2;
-        if ends {
-            Crowd::of(&mut self.crowd, cx.waker()).lost.push((id, entry.work().clone()));
+        let is_http2 = entry.as_ref().is_none_or(|entry| entry.work().head.version() == Version::Http2);
+        if is_http2 && !matches!(reason, CancelReason::Closed(_)) {
+            return self.forget(id);
+        }
+        let Some(entry) = entry else { return };
+        let crowd = Crowd::of(&mut self.crowd, cx.waker());
+        if crowd.unsent.iter().all(|one| one.id != id) {
+            crowd.lost.push((id, entry.work().clone()));
+        }
+    }
+
+    /// What was left of a response that had all been given is not sent any more.
+    fn forget(&mut self, id: StreamId) {
+        self.last.take_if(|last| last.id == id);
+        if let Some(crowd) = &mut self.crowd {
+            crowd.unsent.retain(|one| one.id != id);
         }
     }
 
@@ -472,14 +487,27 @@ where
 
     /// The requests that are being served or sent, the oldest first.
     pub(crate) fn works(&self) -> Vec<(StreamId, &Work)> {
-        let unsent = self.crowd.iter().flat_map(|crowd| &crowd.unsent).map(|one| (one.id, &one.work));
+        let mut works: Vec<_> = self.each_work().collect();
+        works.sort_by_key(|(id, _)| *id);
+        works
+    }
+
+    /// The oldest of them, and how many there are.
+    pub(crate) fn oldest_work(&self) -> (Option<(StreamId, &Work)>, usize) {
+        self.each_work().fold((None, 0), |(oldest, count), one| match oldest {
+            Some((id, _)) if id < one.0 => (oldest, count + 1),
+            _ => (Some(one), count + 1),
+        })
+    }
+
+    fn each_work(&self) -> impl Iterator<Item = (StreamId, &Work)> {
+        // One that has been answered may go on reading.
+        let unsent = self.crowd.iter().flat_map(|crowd| &crowd.unsent);
+        let unsent = unsent.filter(|one| !self.exchanges.contain(one.id)).map(|one| (one.id, &one.work));
         let lost = self.crowd.iter().flat_map(|crowd| &crowd.lost).map(|(id, work)| (*id, work));
         let last = self.last.iter().map(|last| (last.id, &last.work));
         let under_way = self.exchanges.iter().map(|entry| (entry.id, entry.work()));
-        let mut works: Vec<_> = unsent.chain(lost).chain(last).chain(under_way).collect();
-        works.sort_by_key(|(id, _)| *id);
-        works.dedup_by_key(|(id, _)| *id);
-        works
+        unsent.chain(lost).chain(last).chain(under_way)
     }
 }
 

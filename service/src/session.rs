@@ -265,10 +265,9 @@ where
             return;
         }
         let status = self.connection.status();
-        let works = self.requests.works();
-        let oldest = works.first();
-        let more = works.len().saturating_sub(1);
-        let note = Some((status.stage, oldest.map(|(id, _)| *id), more, status.due.map(|due| due.timer)));
+        let (oldest, count) = self.requests.oldest_work();
+        let more = count.saturating_sub(1);
+        let note = Some((status.stage, oldest.map(|(id, _)| id), more, status.due.map(|due| due.timer)));
         if note != self.noted {
             let holder = Holder {
                 peer: self.peer,

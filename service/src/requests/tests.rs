@@ -52,16 +52,18 @@ fn reply() -> Ready<Result<Reply, String>> {
 
 /// Keeps what is handed over.
 #[derive(Clone, Default)]
-struct Keeper(Arc<Mutex<Vec<Task<Make, Full<Bytes>>>>>);
+struct Keeper(Arc<Mutex<Vec<Handed>>>);
 
-impl Spawn<Task<Make, Full<Bytes>>> for Keeper {
-    fn spawner(&self) -> Option<impl FnOnce(Task<Make, Full<Bytes>>)> {
+type Handed = Task<Make, Full<Bytes>>;
+
+impl Spawn<Handed> for Keeper {
+    fn spawner(&self) -> Option<impl FnOnce(Handed)> {
         Some(|task| self.0.lock().unwrap().push(task))
     }
 }
 
 impl Keeper {
-    fn take(&self) -> Vec<Task<Make, Full<Bytes>>> {
+    fn take(&self) -> Vec<Handed> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
@@ -135,7 +137,7 @@ impl Gates {
 /// A connection with requests, and its waker.
 struct Bench<P>
 where
-    P: Spawn<Task<Make, Full<Bytes>>>,
+    P: Spawn<Handed>,
 {
     requests: Requests<Make, Full<Bytes>, P>,
     connection: Connection,
@@ -147,7 +149,7 @@ where
 
 impl<P> Bench<P>
 where
-    P: Spawn<Task<Make, Full<Bytes>>>,
+    P: Spawn<Handed>,
 {
     /// One that has taken its first request, whose handler has been called.
     fn new(service: Make, spawn: P) -> Self {
@@ -399,6 +401,8 @@ fn every_request_of_a_connection_is_named_the_oldest_first() {
     bench.poll();
     bench.tell(Event::Cancelled { id: StreamId(3), reason: CancelReason::Closed(CloseReason::CutByForce) });
     bench.tell(Event::Closed(CloseReason::CutByForce));
+    let (oldest, count) = bench.requests.oldest_work();
+    assert_eq!((oldest.map(|(id, _)| id), count), (Some(StreamId(1)), 4));
     let works = bench.requests.works();
     let named: Vec<_> = works.iter().map(|(id, work)| (id.0, work.to_string())).collect();
     assert_eq!(named, [1, 2, 3, 4].map(|id| (id, "GET /1".to_owned())));
@@ -418,6 +422,15 @@ fn what_was_sent_under_a_reader_that_is_never_through_is_told_by_its_bytes() {
     bench.connection.transmitted(Instant::ORIGIN, 1);
     bench.requests.note_sent(&cx, &bench.connection, unsent as u64);
     assert_eq!((bench.requests.served(), bench.requests.works().len()), (1, 0));
+}
+
+#[test]
+fn a_response_that_was_given_and_is_not_sent_any_more_is_not_served() {
+    let mut bench = Bench::new(Make::of(|_| reply()), InPlace);
+    let reason = CancelReason::Refused(lameduck_core::PeerError::SlowBody);
+    bench.tell(Event::Cancelled { id: StreamId(1), reason });
+    assert!(bench.sends().ends_with("hello"));
+    assert_eq!((bench.requests.served(), bench.requests.works().len()), (0, 0));
 }
 
 #[test]
