@@ -117,19 +117,21 @@ where
         Self { id, work, incoming, tunnel, state: State::Done }
     }
 
-    /// Makes it another one in the same place. Requests are large: nothing is moved that need not be.
+    /// Makes it another one in the same place; what this one was named by. Requests are large: nothing is moved that
+    /// need not be.
     pub(crate) fn renew(
         self: Pin<&mut Self>,
         id: StreamId,
         work: Work,
         incoming: Option<Arc<Channel>>,
         tunnel: Option<Arc<Channel>>,
-    ) {
+    ) -> Work {
         let mut this = self.project();
-        (*this.id, *this.work, *this.incoming, *this.tunnel) = (id, work, incoming, tunnel);
+        (*this.id, *this.incoming, *this.tunnel) = (id, incoming, tunnel);
         if !matches!(*this.state, State::Done) {
             this.state.set(State::Done);
         }
+        std::mem::replace(this.work, work)
     }
 
     /// Calls the handler, if it is ready to be called. Requests are large: `request` is taken out of where it was

@@ -7,6 +7,10 @@
 //! A [`Session`] is one connection with the handlers that it has called. A shell accepts, makes a session of
 //! each connection, gives it a [`Transport`], and polls it when something may have changed; all that two
 //! shells would both need is here.
+//!
+//! A handler is polled where its connection is. One that was not ready at once goes on in a task of its own when it is
+//! woken while other requests of the connection are under way, where the shell has a way to [`Spawn`] tasks on other
+//! threads.
 
 mod bell;
 mod body;

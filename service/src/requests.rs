@@ -1,5 +1,6 @@
 //! The requests that one connection has taken: their handlers, and the responses that wait to be sent.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::Display;
@@ -94,6 +95,11 @@ struct Unsent {
     until: Option<u64>,
 }
 
+thread_local! {
+    /// The list of a session that has sent all, empty: the next one has use for its memory.
+    static UNSENT: Cell<VecDeque<Unsent>> = const { Cell::new(VecDeque::new()) };
+}
+
 impl Crowd {
     fn of<'a>(crowd: &'a mut Option<Box<Self>>, session: &Waker) -> &'a mut Self {
         crowd.get_or_insert_with(|| {
@@ -102,7 +108,7 @@ impl Crowd {
                 spare: None,
                 ready: VecDeque::new(),
                 blocked: VecDeque::new(),
-                unsent: VecDeque::new(),
+                unsent: UNSENT.take(),
                 lost: Vec::new(),
             })
         })
@@ -299,16 +305,15 @@ where
         work: Work,
         channels: Channels,
     ) -> Pin<Box<Exchange<S, B>>> {
-        let spare = match self.last.take() {
-            Some(last) => {
-                let unsent = Unsent { id: last.id, work: last.work.clone(), until: None };
-                Crowd::of(&mut self.crowd, cx.waker()).unsent.push_back(unsent);
-                Some(last)
-            }
-            None => spare::take(),
-        };
         let Channels { incoming, tunnel } = channels;
-        match spare {
+        if let Some(mut last) = self.last.take() {
+            let before = last.id;
+            let work = last.as_mut().renew(id, work, incoming, tunnel);
+            let unsent = Unsent { id: before, work, until: None };
+            Crowd::of(&mut self.crowd, cx.waker()).unsent.push_back(unsent);
+            return last;
+        }
+        match spare::take::<Pin<Box<Exchange<S, B>>>>() {
             Some(mut spare) => {
                 spare.as_mut().renew(id, work, incoming, tunnel);
                 spare
@@ -460,8 +465,11 @@ where
 
     /// An idle connection owns no memory.
     fn leave_crowd(&mut self) {
-        if self.exchanges.is_empty() {
-            self.crowd.take_if(|crowd| crowd.unsent.is_empty() && crowd.lost.is_empty());
+        if self.exchanges.is_empty()
+            && let Some(crowd) = self.crowd.take_if(|crowd| crowd.unsent.is_empty() && crowd.lost.is_empty())
+            && crowd.unsent.capacity() <= 2 * TURNS
+        {
+            UNSENT.set(crowd.unsent);
         }
     }
 
