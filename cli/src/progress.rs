@@ -53,7 +53,7 @@ enum View {
 struct Told {
     stage: Stage,
     open: u64,
-    holders: Vec<(SocketAddr, lameduck_core::Stage, Option<String>)>,
+    holders: Vec<(SocketAddr, lameduck_core::Stage, Option<String>, usize)>,
 }
 
 impl View {
@@ -90,7 +90,9 @@ impl Told {
         Self {
             stage: progress.stage,
             open: progress.open,
-            holders: holders.map(|holder| (holder.peer, holder.stage, holder.request.clone())).collect(),
+            holders: holders
+                .map(|holder| (holder.peer, holder.stage, holder.request.clone(), holder.more))
+                .collect(),
         }
     }
 }
@@ -114,6 +116,9 @@ fn describe(progress: &Progress) -> String {
 fn describe_holder(holder: &Holder, progress: &Progress) -> String {
     let age = seconds(progress.now.since(holder.since));
     let what = match &holder.request {
+        Some(request) if holder.more > 0 => {
+            format!("{request}, {age} old, and {} beside it", counted(holder.more as u64, "request"))
+        }
         Some(request) => format!("{request}, {age} old"),
         None => format!("{} for {age}", holder.stage),
     };
@@ -142,6 +147,7 @@ mod tests {
             protocol: "HTTP/1.1",
             stage,
             request: request.map(str::to_owned),
+            more: 0,
             since: Instant::from_millis(1_000),
             due,
         }
@@ -180,6 +186,17 @@ mod tests {
             line,
             "draining, 22.4 s left: 1 connection; 10.0.0.7:4242 idle for 4.1 s, waits for another request, \
              0.2 s at most"
+        );
+    }
+
+    #[test]
+    fn the_line_counts_the_other_requests_of_a_connection() {
+        let oldest = holder(Some("GET /slow"), lameduck_core::Stage::Serving, None);
+        let line = describe(&progress(vec![Holder { more: 7, ..oldest }]));
+        assert_eq!(
+            line,
+            "draining, 22.4 s left: 1 connection; 10.0.0.7:4242 GET /slow, 4.1 s old, and 7 requests beside it, \
+             waits for its handler"
         );
     }
 

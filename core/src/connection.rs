@@ -103,14 +103,6 @@ impl Connection {
         either!(&self.protocol, it => it.takes_body(id))
     }
 
-    /// Whether nothing of a response waits to be sent any more: the transport has taken it, or its request is gone.
-    pub fn is_sent(&self, id: StreamId) -> bool {
-        match &self.protocol {
-            Protocol::Http1(http1) => !http1.has_output() && http1.active() != Some(id),
-            Protocol::Http2(http2) => http2.is_sent(id),
-        }
-    }
-
     /// Whether a request has become a tunnel: what is sent and received for it is not HTTP any more.
     pub fn is_tunnel(&self, id: StreamId) -> bool {
         match &self.protocol {
@@ -119,6 +111,12 @@ impl Connection {
             }
             Protocol::Http2(http2) => http2.is_tunnel(id),
         }
+    }
+
+    /// How many bytes the transport has yet to take until the whole of a response is sent; `None` while parts of it
+    /// have not been given, or wait for more than the transport.
+    pub fn unsent(&self, id: StreamId) -> Option<usize> {
+        either!(&self.protocol, it => it.unsent(id))
     }
 
     /// The drain, since the connection has been told of it.

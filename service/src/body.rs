@@ -171,26 +171,26 @@ impl Channel {
 
     // The session's side.
 
-    /// Gives the reader a piece; does not wake it where it is polled by `session`, which polls it next.
+    /// Gives the reader a piece; does not wake it where it is polled with `session`, which polls it next.
     pub(crate) fn push(&self, data: Bytes, session: &Waker) {
         let mut state = self.lock();
         state.data.push_back(data);
-        state.reader.take_if(|reader| reader.will_wake(session));
-        state.wake_reader();
+        state.wake_reader_unless(session);
     }
 
-    pub(crate) fn finish(&self, trailers: Option<HeaderMap>) {
-        self.end(End::Whole(trailers));
+    /// Tells the reader of the end; wakes it as [`push`](Self::push) does.
+    pub(crate) fn finish(&self, trailers: Option<HeaderMap>, session: &Waker) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.end = Some(End::Whole(trailers));
+            state.wake_reader_unless(session);
+        }
     }
 
     pub(crate) fn fail(&self, reason: CancelReason) {
-        self.end(End::Failed(BodyError(reason)));
-    }
-
-    fn end(&self, end: End) {
         let mut state = self.lock();
         if state.end.is_none() {
-            state.end = Some(end);
+            state.end = Some(End::Failed(BodyError(reason)));
             state.wake_reader();
         }
     }
@@ -271,6 +271,11 @@ impl State {
         if let Some(session) = self.session.take() {
             session.wake();
         }
+    }
+
+    fn wake_reader_unless(&mut self, session: &Waker) {
+        self.reader.take_if(|reader| reader.will_wake(session));
+        self.wake_reader();
     }
 
     fn wake_reader(&mut self) {

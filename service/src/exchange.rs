@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::fmt::{self, Display};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 use lameduck_core::{
     ApiMisuse, CancelReason, Connection, Instant, RequestHead, ResponseHead, ResponseLength, Stage, StreamId,
@@ -18,6 +19,7 @@ use tower_service::Service;
 
 use crate::body::{Body, Channel, Interest};
 use crate::head;
+use crate::hub::Hub;
 
 /// A request that is being served, to name it by.
 #[derive(Clone)]
@@ -55,18 +57,20 @@ pin_project! {
     #[project_replace = StateReplaced]
     pub(crate) enum State<F, B> {
         // It has not been ready for the request yet.
-        Waiting { request: Request<Body> },
+        Waiting { request: Box<Request<Body>> },
         // It works.
         Calling {
             #[pin]
             future: F,
         },
+        // It has answered, in a task of its own.
+        Answered { response: Response<B> },
         // Its response goes out.
         Sending {
             #[pin]
             body: B,
         },
-        // It has failed before it could begin.
+        // It has failed where its connection was not at hand.
         Broken { failure: String },
         Done,
     }
@@ -78,8 +82,10 @@ const PANICKED: &str = "it panicked";
 /// How far an exchange has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
-    /// It goes on when something wakes it, or when there is room to send.
+    /// It goes on when something wakes it.
     Pending,
+    /// It goes on when there is room to send.
+    Blocked,
     /// The response has all been given.
     Answered,
     /// It was given up.
@@ -87,9 +93,10 @@ pub(crate) enum Outcome {
 }
 
 /// What an exchange works with.
-pub(crate) struct Scene<'a, S> {
+pub(crate) struct Scene<'a> {
     pub(crate) connection: &'a mut Connection,
-    pub(crate) service: &'a mut S,
+    pub(crate) hub: &'a Hub,
+    pub(crate) peer: SocketAddr,
     pub(crate) now: Instant,
 }
 
@@ -110,6 +117,23 @@ where
         Self { id, work, incoming, tunnel, state: State::Done }
     }
 
+    /// Makes it another one in the same place; what this one was named by. Requests are large: nothing is moved that
+    /// need not be.
+    pub(crate) fn renew(
+        self: Pin<&mut Self>,
+        id: StreamId,
+        work: Work,
+        incoming: Option<Arc<Channel>>,
+        tunnel: Option<Arc<Channel>>,
+    ) -> Work {
+        let mut this = self.project();
+        (*this.id, *this.incoming, *this.tunnel) = (id, incoming, tunnel);
+        if !matches!(*this.state, State::Done) {
+            this.state.set(State::Done);
+        }
+        std::mem::replace(this.work, work)
+    }
+
     /// Calls the handler, if it is ready to be called. Requests are large: `request` is taken out of where it was
     /// made, and what becomes of it is written where it stays.
     pub(crate) fn call(
@@ -125,7 +149,7 @@ where
             state.set(match ready {
                 Poll::Ready(Ok(())) => State::Calling { future: service.call(request) },
                 Poll::Ready(Err(error)) => State::Broken { failure: error.to_string() },
-                Poll::Pending => State::Waiting { request },
+                Poll::Pending => State::Waiting { request: Box::new(request) },
             });
         };
         if catch_unwind(AssertUnwindSafe(call)).is_err() {
@@ -134,14 +158,19 @@ where
     }
 
     /// Goes as far as it can.
-    pub(crate) fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_, S>) -> Outcome {
+    pub(crate) fn step(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        service: &mut S,
+        scene: &mut Scene<'_>,
+    ) -> Outcome {
         if let Some(channel) = &self.incoming {
             channel.attend();
         }
-        let outcome = match catch_unwind(AssertUnwindSafe(|| self.as_mut().advance(cx, scene))) {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| self.as_mut().advance(cx, service, scene))) {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(failure)) => self.as_mut().fail(scene, &failure),
-            Err(_) => self.as_mut().fail(scene, &PANICKED),
+            Ok(Err(failure)) => self.as_mut().fail(cx, scene, &failure),
+            Err(_) => self.as_mut().fail(cx, scene, &PANICKED),
         };
         self.meet_demand(cx, scene);
         outcome
@@ -150,16 +179,15 @@ where
     fn advance(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        scene: &mut Scene<'_, S>,
+        service: &mut S,
+        scene: &mut Scene<'_>,
     ) -> Result<Outcome, String> {
         loop {
             let mut this = self.as_mut().project();
             match this.state.as_mut().project() {
                 StateProjection::Waiting { .. } => {
-                    if let StateReplaced::Waiting { request } =
-                        this.state.as_mut().project_replace(State::Done)
-                    {
-                        self.as_mut().call(cx, scene.service, &mut Some(request));
+                    if let StateReplaced::Waiting { request } = this.state.project_replace(State::Done) {
+                        self.as_mut().call(cx, service, &mut Some(*request));
                     }
                     if let State::Waiting { .. } = self.state {
                         return Ok(Outcome::Pending);
@@ -169,24 +197,13 @@ where
                 StateProjection::Calling { future } => match future.poll(cx) {
                     Poll::Pending => return Ok(Outcome::Pending),
                     Poll::Ready(Err(error)) => return Err(error.to_string()),
-                    Poll::Ready(Ok(mut response)) => {
-                        // A body that it has left unread decides what the head says of the connection.
-                        self.as_mut().meet_demand(cx, scene);
-                        let mut this = self.as_mut().project();
-                        let Scene { connection, now, .. } = scene;
-                        respond(connection, *now, *this.id, &response)
-                            .map_err(|misuse| misuse.to_string())?;
-                        if let Some(tunnel) = this.tunnel.take() {
-                            if connection.status().stage == Stage::Tunnel {
-                                *this.incoming = Some(tunnel);
-                            } else {
-                                tunnel.finish(None);
-                            }
-                        }
-                        head::recycle(std::mem::take(response.headers_mut()));
-                        this.state.set(State::Sending { body: response.into_body() });
-                    }
+                    Poll::Ready(Ok(response)) => self.as_mut().begin(cx, scene, response)?,
                 },
+                StateProjection::Answered { .. } => {
+                    if let StateReplaced::Answered { response } = this.state.project_replace(State::Done) {
+                        self.as_mut().begin(cx, scene, response)?;
+                    }
+                }
                 StateProjection::Sending { body } => {
                     let outcome = send(body, cx, scene.connection, scene.now, *this.id)?;
                     if outcome == Outcome::Answered {
@@ -199,8 +216,38 @@ where
         }
     }
 
+    /// Begins the response that the handler gave.
+    #[inline]
+    fn begin(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        scene: &mut Scene<'_>,
+        mut response: Response<B>,
+    ) -> Result<(), String> {
+        // A body that it has left unread decides what the head says of the connection.
+        self.as_mut().meet_demand(cx, scene);
+        let mut this = self.project();
+        let Scene { connection, now, .. } = scene;
+        respond(connection, *now, *this.id, &response).map_err(|misuse| misuse.to_string())?;
+        if let Some(tunnel) = this.tunnel.take() {
+            if connection.status().stage == Stage::Tunnel {
+                *this.incoming = Some(tunnel);
+            } else {
+                tunnel.finish(None, cx.waker());
+            }
+        }
+        head::recycle(std::mem::take(response.headers_mut()));
+        this.state.set(State::Sending { body: response.into_body() });
+        Ok(())
+    }
+
     /// The handler failed: a 500, or a response that breaks off; and a line in the log.
-    fn fail(self: Pin<&mut Self>, scene: &mut Scene<'_, S>, failure: &dyn Display) -> Outcome {
+    fn fail(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        scene: &mut Scene<'_>,
+        failure: &dyn Display,
+    ) -> Outcome {
         let mut this = self.project();
         tracing::error!(
             method = this.work.head.method(),
@@ -209,7 +256,7 @@ where
         );
         drop_quietly(|| this.state.set(State::Done));
         if let Some(tunnel) = this.tunnel.take() {
-            tunnel.finish(None);
+            tunnel.finish(None, cx.waker());
         }
         match answer_briefly(scene.connection, scene.now, *this.id, 500) {
             Ok(()) => Outcome::Answered,
@@ -222,29 +269,11 @@ where
     }
 
     /// Passes on to the connection what the reader of the body has asked for.
-    fn meet_demand(self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_, S>) {
+    fn meet_demand(self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_>) {
         let this = self.project();
         let Some(channel) = this.incoming else { return };
-        let (connection, now, id) = (&mut *scene.connection, scene.now, *this.id);
-        let demand = channel.look(cx.waker());
-        // Each of these fails where the stream is gone, and then nothing is left to be asked for.
-        let _ = match demand.interest {
-            Interest::None => Ok(()),
-            Interest::Reads => connection.read_body(now, id),
-            Interest::Left => connection.discard_body(now, id),
-        };
-        if demand.consumed > 0 {
-            let _ = connection.release(now, id, demand.consumed);
-        }
-        if demand.interest == Interest::Left {
+        if meet_demand(channel, cx.waker(), scene, *this.id) == Interest::Left {
             *this.incoming = None;
-        }
-    }
-
-    /// All of the request's body has come.
-    pub(crate) fn finish_incoming(self: Pin<&mut Self>, trailers: Option<HeaderMap>) {
-        if let Some(channel) = self.project().incoming.take() {
-            channel.finish(trailers);
         }
     }
 
@@ -258,6 +287,21 @@ impl<S, B> Exchange<S, B>
 where
     S: Service<Request<Body>>,
 {
+    /// The channel of the request's body, for what has come to its end.
+    pub(crate) fn take_incoming(self: Pin<&mut Self>) -> Option<Arc<Channel>> {
+        self.project().incoming.take()
+    }
+
+    /// The body comes in again where its connection is.
+    pub(crate) fn set_incoming(self: Pin<&mut Self>, incoming: Option<Arc<Channel>>) {
+        *self.project().incoming = incoming;
+    }
+
+    /// Whether its handler works, and may do so elsewhere.
+    pub(crate) fn is_working(&self) -> bool {
+        matches!(self.state, State::Calling { .. })
+    }
+
     /// The request was given up: its handler is dropped, and the reader of its body hears why.
     pub(crate) fn cancel(self: Pin<&mut Self>, reason: CancelReason) {
         let mut this = self.project();
@@ -266,6 +310,37 @@ where
         }
         drop_quietly(|| this.state.set(State::Done));
     }
+
+    /// The handler cannot go on.
+    pub(crate) fn break_down(self: Pin<&mut Self>, failure: &str) {
+        let mut this = self.project();
+        drop_quietly(|| this.state.set(State::Done));
+        this.state.set(State::Broken { failure: failure.to_owned() });
+    }
+}
+
+impl<S, B> Exchange<S, B>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Display,
+{
+    /// Lets the handler work, away from its connection; ready when it has come to its end.
+    pub(crate) fn work(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let poll = || match self.as_mut().project().state.project() {
+            StateProjection::Calling { future } => future.poll(cx).map_err(|error| error.to_string()),
+            _ => Poll::Ready(Err(String::from("it does not work"))),
+        };
+        let state = match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Ok(response))) => State::Answered { response },
+            Ok(Poll::Ready(Err(failure))) => State::Broken { failure },
+            Err(_) => State::Broken { failure: PANICKED.to_owned() },
+        };
+        let mut this = self.project();
+        drop_quietly(|| this.state.set(State::Done));
+        this.state.set(state);
+        Poll::Ready(())
+    }
 }
 
 /// Drops what is a handler's; one that panics in that harms nobody else.
@@ -273,6 +348,23 @@ fn drop_quietly(act: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(act)).is_err() {
         tracing::error!("a handler panicked while it was dropped");
     }
+}
+
+/// Passes on to the connection what the reader of `channel` has asked for; what it does with the body. From now on,
+/// `waker` is woken when it asks for more.
+pub(crate) fn meet_demand(channel: &Channel, waker: &Waker, scene: &mut Scene<'_>, id: StreamId) -> Interest {
+    let Scene { connection, now, .. } = scene;
+    let demand = channel.look(waker);
+    // Each of these fails where the stream is gone, and then nothing is left to be asked for.
+    let _ = match demand.interest {
+        Interest::None => Ok(()),
+        Interest::Reads => connection.read_body(*now, id),
+        Interest::Left => connection.discard_body(*now, id),
+    };
+    if demand.consumed > 0 {
+        let _ = connection.release(*now, id, demand.consumed);
+    }
+    demand.interest
 }
 
 /// A response without a body or a handler.
@@ -322,7 +414,7 @@ where
             return Ok(Outcome::Answered);
         }
         if connection.send_capacity(id) == 0 {
-            return Ok(Outcome::Pending);
+            return Ok(Outcome::Blocked);
         }
         let frame = match body.as_mut().poll_frame(cx) {
             Poll::Pending => return Ok(Outcome::Pending),

@@ -2,36 +2,116 @@
 
 use std::cell::Cell;
 
-use http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use lameduck_core::{Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
 
+/// What a request may come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// A response.
+    Plain,
+    /// A tunnel: it is a CONNECT, or offers an upgrade.
+    Tunnel,
+}
+
 /// Makes `request` the one that `head` describes; `None`, where `http` cannot express it.
-pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Option<()> {
-    *request.method_mut() = Method::from_bytes(head.method_bytes()).ok()?;
-    *request.uri_mut() = Uri::from_maybe_shared(head.target_bytes()).ok()?;
+pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Option<Form> {
+    let method = Method::from_bytes(head.method_bytes()).ok()?;
+    let (fields, upgrade) = fields(head.shared_fields())?;
+    *request.uri_mut() = match head.version() {
+        Version::Http10 | Version::Http11 => origin_or_any(head.target_bytes())?,
+        Version::Http2 => {
+            let asked = Asked { scheme: head.scheme_bytes(), authority: head.authority_bytes() };
+            match (&method, head.protocol()) {
+                (&Method::CONNECT, None) => asked.alone()?,
+                _ => asked.with(head.target_bytes())?,
+            }
+        }
+    };
     *request.version_mut() = match head.version() {
         Version::Http10 => http::Version::HTTP_10,
         Version::Http11 => http::Version::HTTP_11,
         Version::Http2 => http::Version::HTTP_2,
     };
-    *request.headers_mut() = fields(head.shared_fields())?;
-    Some(())
+    *request.headers_mut() = fields;
+    let form = if method == Method::CONNECT { Form::Tunnel } else { upgrade };
+    *request.method_mut() = method;
+    Some(form)
+}
+
+/// A target of HTTP/1, mostly a path.
+fn origin_or_any(target: Bytes) -> Option<Uri> {
+    match target.first() {
+        Some(b'/') => PathAndQuery::from_maybe_shared(target).ok().map(Uri::from),
+        _ => Uri::from_maybe_shared(target).ok(),
+    }
+}
+
+/// What HTTP/2 says beside the path (RFC 9113 section 8.3.1).
+struct Asked {
+    scheme: Option<Bytes>,
+    authority: Option<Bytes>,
+}
+
+impl Asked {
+    /// The target of a CONNECT: an authority.
+    fn alone(self) -> Option<Uri> {
+        self.authority.as_ref().and_then(authority).map(Uri::from)
+    }
+
+    /// The absolute form; without an authority, what HTTP/1 would have said.
+    fn with(self, path: Bytes) -> Option<Uri> {
+        let Some(authority) = self.authority.filter(|authority| !authority.is_empty()) else {
+            return origin_or_any(path);
+        };
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(match self.scheme.as_deref() {
+            Some(b"https") => Scheme::HTTPS,
+            Some(b"http") | None => Scheme::HTTP,
+            Some(other) => Scheme::try_from(other).ok()?,
+        });
+        parts.authority = Some(self::authority(&authority)?);
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path).ok()?);
+        Uri::from_parts(parts).ok()
+    }
+}
+
+thread_local! {
+    /// The authority of the last request on this thread: the next one's is mostly the same.
+    static AUTHORITY: Cell<Option<Authority>> = const { Cell::new(None) };
+}
+
+fn authority(bytes: &Bytes) -> Option<Authority> {
+    let authority = match AUTHORITY.take().filter(|last| last.as_str().as_bytes() == &bytes[..]) {
+        Some(last) => last,
+        // Copied: it is kept for longer than the head that it stands in.
+        None => Authority::from_maybe_shared(Bytes::copy_from_slice(bytes)).ok()?,
+    };
+    AUTHORITY.set(Some(authority.clone()));
+    Some(authority)
 }
 
 /// Trailers as a map; `None`, where `http` cannot express them.
 pub(crate) fn trailers(trailers: &Trailers) -> Option<HeaderMap> {
-    fields(trailers.shared_fields())
+    fields(trailers.shared_fields()).map(|(fields, _)| fields)
 }
 
-fn fields<'a>(lines: impl ExactSizeIterator<Item = (&'a [u8], bytes::Bytes)>) -> Option<HeaderMap> {
+/// Field lines as a map, and whether an upgrade is offered among them.
+fn fields<'a>(lines: impl ExactSizeIterator<Item = (&'a [u8], Bytes)>) -> Option<(HeaderMap, Form)> {
     let mut map = SPARE.take().unwrap_or_default();
+    let mut form = Form::Plain;
     map.reserve(lines.len());
     for (name, value) in lines {
         let name = HeaderName::from_bytes(name).ok()?;
+        if name == header::UPGRADE {
+            form = Form::Tunnel;
+        }
         map.append(name, HeaderValue::from_maybe_shared(value).ok()?);
     }
-    Some(map)
+    Some((map, form))
 }
 
 /// The largest map that is kept.
@@ -61,4 +141,64 @@ pub(crate) fn response<B>(
 /// The field lines of a map.
 pub(crate) fn lines(map: &HeaderMap) -> impl Iterator<Item = Field<'_>> {
     map.iter().map(|(name, value)| Field { name: name.as_str(), value: value.as_bytes() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(scheme: &'static str, authority: &'static str) -> Asked {
+        let authority = Some(Bytes::from_static(authority.as_bytes()));
+        Asked { scheme: Some(Bytes::from_static(scheme.as_bytes())), authority }
+    }
+
+    fn with(asked: Asked, path: &'static str) -> Option<String> {
+        asked.with(Bytes::from_static(path.as_bytes())).map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn what_http2_says_in_parts_is_an_absolute_uri() {
+        for (scheme, authority, path, uri) in [
+            ("https", "a.example", "/b?c=d", "https://a.example/b?c=d"),
+            ("http", "a.example:8080", "/", "http://a.example:8080/"),
+            ("coap", "[::1]:1", "/x", "coap://[::1]:1/x"),
+            // Another authority than the last one, and the same again.
+            ("https", "b.example", "/", "https://b.example/"),
+            ("https", "b.example", "/y", "https://b.example/y"),
+        ] {
+            assert_eq!(with(asked(scheme, authority), path).as_deref(), Some(uri));
+        }
+    }
+
+    #[test]
+    fn without_an_authority_it_is_what_http1_says() {
+        let nobody = || Asked { scheme: Some(Bytes::from_static(b"https")), authority: None };
+        assert_eq!(with(nobody(), "/a").as_deref(), Some("/a"));
+        assert_eq!(with(nobody(), "*").as_deref(), Some("*"));
+        assert_eq!(with(asked("https", ""), "/a").as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn a_connect_asks_for_an_authority_alone() {
+        let uri = asked("https", "a.example:443").alone().unwrap();
+        assert_eq!((uri.to_string().as_str(), uri.scheme(), uri.path()), ("a.example:443", None, ""));
+        assert!(Asked { scheme: None, authority: None }.alone().is_none());
+    }
+
+    #[test]
+    fn what_http_cannot_express_is_refused() {
+        assert_eq!(with(asked("https", "a b"), "/"), None);
+        assert_eq!(with(asked("1:", "a"), "/"), None);
+        assert_eq!(with(asked("https", "a"), "/\u{7f}"), None);
+    }
+
+    #[test]
+    fn a_field_that_offers_an_upgrade_is_told_in_any_case() {
+        let form = |name: &'static [u8]| {
+            fields([(name, Bytes::from_static(b"websocket"))].into_iter()).map(|(_, form)| form)
+        };
+        assert_eq!(form(b"Upgrade"), Some(Form::Tunnel));
+        assert_eq!(form(b"upgrade"), Some(Form::Tunnel));
+        assert_eq!(form(b"upgrades"), Some(Form::Plain));
+    }
 }

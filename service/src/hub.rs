@@ -15,7 +15,7 @@ use lameduck_core::{CloseReason, Config, Due, Instant};
 use slab::Slab;
 
 use crate::clock::Clock;
-use crate::notice::{Board, DrainNotice};
+use crate::notice::{Board, DrainNotice, Notices};
 
 /// The centre of one server. The shell's threads, its listeners and every session hold it.
 pub struct Hub {
@@ -25,7 +25,7 @@ pub struct Hub {
     pub clock: Clock,
     plan: Plan,
     board: Arc<Board>,
-    /// What a request starts with: the drain notice. To copy it is less work than to make it.
+    /// What a request starts with: mostly the drain notice. To copy it is less work than to make it.
     extensions: Extensions,
     served: AtomicU64,
     state: Mutex<State>,
@@ -57,15 +57,17 @@ pub struct Holder {
     pub protocol: &'static str,
     /// What it is at.
     pub stage: lameduck_core::Stage,
-    /// The request that is being served: its method and target.
+    /// The oldest request that is being served or sent: its method and target.
     pub request: Option<String>,
+    /// How many more there are.
+    pub more: usize,
     /// Since when: that request, or the stage.
     pub since: Instant,
     /// What it waits for, and until when; nothing, where it waits for its handler.
     pub due: Option<Due>,
 }
 
-/// A connection that was ended with something undone.
+/// A request that was cut, or a connection that had none and was ended with something undone.
 #[derive(Clone, Debug)]
 pub struct Cut {
     /// The peer.
@@ -115,7 +117,7 @@ pub struct Report {
     pub served: u64,
     /// How many connections ended by themselves once the drain had begun.
     pub drained: u64,
-    /// The connections that were cut.
+    /// The requests that were cut, and the connections that had none.
     pub cut: Vec<Cut>,
     /// Each step from one stage to the next, with its time and its cause.
     pub transitions: Vec<Transition>,
@@ -222,10 +224,17 @@ impl fmt::Debug for Listening {
 impl Hub {
     /// A hub of a server that serves.
     pub fn new(config: Config, plan: Plan) -> Arc<Self> {
+        Self::with_notices(config, plan, Notices::default())
+    }
+
+    /// The same, where handlers find the drain notice as `notices` says.
+    pub fn with_notices(config: Config, plan: Plan, notices: Notices) -> Arc<Self> {
         let clock = Clock::start();
         let board = Arc::new(Board::new(clock));
         let mut extensions = Extensions::new();
-        extensions.insert(DrainNotice(Arc::clone(&board)));
+        if notices == Notices::InRequests {
+            extensions.insert(DrainNotice(Arc::clone(&board)));
+        }
         Arc::new(Self {
             config: Arc::new(config),
             clock,
@@ -336,9 +345,9 @@ impl Hub {
     }
 
     /// A connection has ended.
-    pub(crate) fn closed(&self, number: u64, served: u64, cut: Option<Cut>) {
+    pub(crate) fn closed(&self, number: u64, served: u64, cuts: Vec<Cut>) {
         self.served.fetch_add(served, Ordering::Relaxed);
-        if let Some(cut) = &cut {
+        for cut in &cuts {
             tracing::warn!(
                 peer = %cut.peer, protocol = cut.protocol, stage = %cut.stage,
                 request = cut.request.as_deref().unwrap_or("none"), age_ms = cut.age.as_millis() as u64,
@@ -347,11 +356,10 @@ impl Hub {
         }
         self.change_with(|state, now, _| {
             state.holders.remove(&number);
-            match cut {
-                Some(cut) => state.cut.push(cut),
-                None if state.server.level() != Level::Serve => state.drained += 1,
-                None => {}
+            if cuts.is_empty() && state.server.level() != Level::Serve {
+                state.drained += 1;
             }
+            state.cut.extend(cuts);
             state.server.handle_closed(now);
         });
     }

@@ -7,23 +7,34 @@
 //! A [`Session`] is one connection with the handlers that it has called. A shell accepts, makes a session of
 //! each connection, gives it a [`Transport`], and polls it when something may have changed; all that two
 //! shells would both need is here.
+//!
+//! A handler is polled where its connection is. One that was not ready at once goes on in a task of its own when it is
+//! woken while other requests of the connection are under way, where the shell has a way to [`Spawn`] tasks on other
+//! threads.
 
+mod bell;
 mod body;
 mod clock;
 mod exchange;
+mod exchanges;
 mod half_open;
 mod head;
 mod hub;
 pub mod listen;
 mod notice;
+mod requests;
 mod scratch;
 mod session;
+mod spare;
+mod spawn;
 mod transport;
 
 pub use body::{Body, BodyError};
 pub use clock::Clock;
 pub use hub::{Cut, DrainHandle, Holder, Hub, Listening, Progress, Report, Watch};
 pub use listen::{Listener, Opened, Server};
-pub use notice::{DrainNotice, Started};
-pub use session::{Session, Tunnel};
+pub use notice::{DrainNotice, Notices, Started};
+pub use requests::Tunnel;
+pub use session::Session;
+pub use spawn::{InPlace, Spawn, Task};
 pub use transport::Transport;

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 use crate::half_open;
 use crate::hub::{DrainHandle, Hub, Listening};
+use crate::notice::{DrainNotice, Notices};
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -23,6 +24,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     config: Config,
     plan: Plan,
+    notices: Notices,
 }
 
 impl Server {
@@ -31,7 +33,8 @@ impl Server {
     /// # Errors
     /// Those of the socket: the address is in use, say, or not this machine's.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Self { listeners: Vec::new(), config: Config::default(), plan: Plan::default() }.and_bind(address)
+        let (config, plan, notices) = (Config::default(), Plan::default(), Notices::default());
+        Self { listeners: Vec::new(), config, plan, notices }.and_bind(address)
     }
 
     /// Binds to another address.
@@ -57,6 +60,12 @@ impl Server {
         self
     }
 
+    /// Sets where handlers find the drain notice.
+    pub fn notices(mut self, notices: Notices) -> Self {
+        self.notices = notices;
+        self
+    }
+
     /// The addresses that it is bound to.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
@@ -64,7 +73,7 @@ impl Server {
 
     /// Gets ready to accept: from here on there is a hand to drain it with.
     pub fn open(self) -> Opened {
-        let hub = Hub::new(self.config, self.plan);
+        let hub = Hub::with_notices(self.config, self.plan, self.notices);
         let listen = |socket| Listener { socket, listening: hub.listening() };
         let listeners = self.listeners.into_iter().map(listen).collect();
         Opened { hub, listeners }
@@ -84,6 +93,11 @@ impl Opened {
     /// The operator's hand on the server.
     pub fn handle(&self) -> DrainHandle {
         self.hub.handle()
+    }
+
+    /// What handlers hear of the drain, for a service to be made with.
+    pub fn notice(&self) -> DrainNotice {
+        self.hub.notice()
     }
 }
 

@@ -18,6 +18,17 @@ use crate::clock::Clock;
 #[derive(Clone)]
 pub struct DrainNotice(pub(crate) Arc<Board>);
 
+/// Where handlers find the [`DrainNotice`].
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Notices {
+    /// In the extensions of every request.
+    #[default]
+    InRequests,
+    /// With their service, which was given it when it was made ([`Opened::notice`](crate::Opened::notice)). That is
+    /// less work for each request: it is not given extensions that it may have no use for.
+    WithService,
+}
+
 impl DrainNotice {
     /// Whether the server drains.
     pub fn is_draining(&self) -> bool {

@@ -4,63 +4,39 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, header};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 use lameduck_core::server::Level;
 use lameduck_core::{
-    BodyLength, CancelReason, CloseReason, Connection, Event, Instant, RequestHead, Stage, Status, StreamId,
-    Timer, Transmit,
+    CancelReason, CloseReason, Connection, Instant, Stage, Status, StreamId, Timer, Transmit,
 };
-use smallvec::SmallVec;
 use tower_service::Service;
 
-use crate::body::{Body, Channel};
-use crate::exchange::{self, Exchange, Outcome, Scene, Work};
-use crate::head;
+use crate::body::Body;
+use crate::exchange::Scene;
 use crate::hub::{Cut, Holder, Hub};
+use crate::requests::Requests;
 use crate::scratch;
+use crate::spawn::{InPlace, Spawn, Task};
 use crate::transport::Transport;
 
 /// How many pieces go into one write.
 const PIECES: usize = 16;
 
-/// How many requests a session answers before it lets others have their turn.
-const TURNS: usize = 32;
-
 /// How often a session goes round before it lets others have their turn.
 const ROUNDS: usize = 32;
 
-/// In the extensions of a request that may become a tunnel: a CONNECT, or one that offers an upgrade.
-///
-/// A handler that answers with 2xx or 101 takes [`incoming`](Self::incoming) for what the peer sends; the
-/// body of its response is what is sent to the peer.
-#[derive(Clone, Debug)]
-pub struct Tunnel(Arc<Mutex<Option<Body>>>);
-
-impl Tunnel {
-    /// The bytes that the peer sends through the tunnel; `None` when they have been taken before.
-    pub fn incoming(&self) -> Option<Body> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// A handler that has been called.
-type Called<S, B> = Pin<Box<Exchange<S, B>>>;
-
 /// One connection, from its accept to its end. It is over when [`poll`](Self::poll) is ready; dropping it
 /// before cuts it.
-pub struct Session<S, B>
+pub struct Session<S, B, P = InPlace>
 where
     S: Service<Request<Body>>,
 {
     connection: Connection,
-    service: S,
-    /// The requests under way; HTTP/1 has one.
-    exchanges: SmallVec<[Called<S, B>; 1]>,
+    requests: Requests<S, B, P>,
     hub: Arc<Hub>,
     /// The time of this poll.
     now: Instant,
@@ -69,47 +45,54 @@ where
     peer: SocketAddr,
     number: u64,
     told: Level,
-    /// Responses that have been given, and of those the ones that have been sent.
-    answered: u64,
-    served: u64,
+    /// How many bytes the transport has taken.
+    sent: u64,
     /// What the hub was last told of this connection.
-    noted: Option<(Stage, Option<StreamId>, Option<Timer>)>,
+    noted: Option<Note>,
     /// What it was at, and since when, before its time was over or the level rose.
     was: (Stage, Instant),
-    /// How many more requests may be answered in this poll.
-    turns: usize,
-    /// The last request whose handler is gone: its response may not have been sent yet.
-    last: Option<Called<S, B>>,
-    ended: Option<CloseReason>,
 }
+
+/// What a connection is at: its oldest request, how many there are, and what it waits for.
+type Note = (Stage, Option<StreamId>, usize, Option<Timer>);
 
 impl<S, B> Session<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + 'static,
     S::Error: Display,
-    B: HttpBody,
+    B: HttpBody + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// A session for a connection that has just been accepted.
+    /// A session for a connection that has just been accepted. Its handlers stay where it is.
     pub fn new(hub: Arc<Hub>, service: S, peer: SocketAddr) -> Self {
+        Self::with_spawn(hub, service, peer, InPlace)
+    }
+}
+
+impl<S, B, P> Session<S, B, P>
+where
+    S: Service<Request<Body>, Response = Response<B>> + 'static,
+    S::Error: Display,
+    B: HttpBody + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    P: Spawn<Task<S, B>>,
+{
+    /// A session for a connection that has just been accepted. Where many of its requests are under way at once,
+    /// handlers that were not ready at once go on in tasks of their own.
+    pub fn with_spawn(hub: Arc<Hub>, service: S, peer: SocketAddr, spawn: P) -> Self {
         let (number, now) = (hub.opened(), hub.clock.now());
         Self {
             connection: Connection::new(Arc::clone(&hub.config), now),
-            service,
-            exchanges: SmallVec::new(),
+            requests: Requests::new(service, spawn),
             hub,
             now,
             next_timeout: None,
             peer,
             number,
             told: Level::Serve,
-            answered: 0,
-            served: 0,
+            sent: 0,
             noted: None,
             was: (Stage::Idle, now),
-            turns: TURNS,
-            last: None,
-            ended: None,
         }
     }
 
@@ -120,21 +103,21 @@ where
     /// do.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
         self.now = self.now.max(now);
-        self.turns = TURNS;
+        self.requests.begin();
         self.expire(io);
         for _ in 0..ROUNDS {
             self.obey(io);
             let paused = !self.connection.wants_read();
             let read = self.read(cx, io);
-            self.attend(cx);
+            self.with_requests(|requests, scene| requests.attend(cx, scene));
             let wrote = self.write(cx, io);
-            let may_go_on = io.may_read() || (wrote && !self.exchanges.is_empty());
+            let may_go_on = io.may_read() || (wrote && self.requests.are_under_way());
             // What has long been there when reading goes on is announced by no wake-up.
-            let resumes = paused && self.connection.wants_read();
-            if self.turns == 0 {
+            let resumes = self.requests.has_ready() || (paused && self.connection.wants_read());
+            if self.requests.is_out_of_turns() {
                 break;
             }
-            if self.ended.is_some() || !(resumes || (may_go_on && (read || wrote))) {
+            if self.requests.ended().is_some() || !(resumes || (may_go_on && (read || wrote))) {
                 return self.conclude(io);
             }
         }
@@ -147,8 +130,13 @@ where
         self.next_timeout
     }
 
+    /// The time, as of the last poll's last look at the clock.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
     fn conclude(&mut self, io: &mut impl Transport) -> Poll<()> {
-        match self.ended {
+        match self.requests.ended() {
             None => {
                 self.next_timeout = self.connection.poll_timeout();
                 self.note_holder();
@@ -235,102 +223,12 @@ where
         }
     }
 
-    /// Passes on what happened, and lets the handlers work.
-    fn attend(&mut self, cx: &mut Context<'_>) {
-        self.take_events(cx);
-        let mut at = 0;
-        while let Some(exchange) = self.exchanges.get_mut(at) {
-            let Self { connection, service, now, .. } = self;
-            let mut scene = Scene { connection, service, now: *now };
-            let outcome = exchange.as_mut().step(cx, &mut scene);
-            // Handlers take their time.
-            *now = self.hub.clock.now();
-            self.answered += u64::from(outcome == Outcome::Answered);
-            self.turns = self.turns.saturating_sub(usize::from(outcome == Outcome::Answered));
-            if exchange.is_over() {
-                self.last = Some(self.exchanges.swap_remove(at));
-            } else {
-                at += 1;
-            }
-            self.take_events(cx);
-            if self.turns == 0 {
-                // Many requests have come at once: the other connections have their turn between them.
-                break;
-            }
-        }
-        if self.exchanges.is_empty() && self.exchanges.spilled() {
-            // An idle connection owns no memory.
-            self.exchanges = SmallVec::new();
-        }
-    }
-
     #[inline]
-    fn take_events(&mut self, cx: &mut Context<'_>) {
-        while let Some(event) = self.connection.poll_event() {
-            self.take_event(cx, event);
-        }
-    }
-
-    /// Apart from the loop, which mostly finds that there is nothing.
-    #[inline(never)]
-    fn take_event(&mut self, cx: &mut Context<'_>, event: Event) {
-        match event {
-            Event::Request { id, head, body } => self.call(cx, id, head, body),
-            Event::Data { id, data } => match self.exchange(id).and_then(|one| one.incoming.clone()) {
-                Some(channel) => channel.push(data, cx.waker()),
-                // Nobody reads it; where the stream is gone too, there is nothing to make room in.
-                None => drop(self.connection.release(self.now, id, data.len())),
-            },
-            Event::End { id, trailers } => {
-                let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
-                if let Some(exchange) = self.exchange(id) {
-                    exchange.as_mut().finish_incoming(trailers);
-                }
-            }
-            Event::Cancelled { id, reason } => {
-                if let Some(at) = self.exchanges.iter().position(|exchange| exchange.id == id) {
-                    let mut exchange = self.exchanges.swap_remove(at);
-                    exchange.as_mut().cancel(reason);
-                    self.last = Some(exchange);
-                }
-            }
-            Event::Refused { .. } => {}
-            Event::Closed(reason) => self.ended = Some(reason),
-        }
-    }
-
-    fn exchange(&mut self, id: StreamId) -> Option<&mut Called<S, B>> {
-        self.exchanges.iter_mut().find(|exchange| exchange.id == id)
-    }
-
-    /// Makes a request of a head, for its handler to be called with.
-    fn call(&mut self, cx: &mut Context<'_>, id: StreamId, head: RequestHead, length: BodyLength) {
-        let now = self.now;
-        let incoming = (length != BodyLength::Empty).then(|| Channel::new(length));
-        let mut request = Some(Request::new(Body::new(incoming.clone(), Some(self.peer))));
-        let Some(made) = request.as_mut().and_then(|made| head::describe(made, &head).map(|()| made)) else {
-            // Well-formed for HTTP, but not for the types that handlers know.
-            let _ = exchange::answer_briefly(&mut self.connection, now, id, 400);
-            return;
-        };
-        let tunnel = may_become_tunnel(made).then(Channel::tunnel);
-        let extensions = made.extensions_mut();
-        extensions.clone_from(self.hub.extensions());
-        if let Some(channel) = &tunnel {
-            let incoming = Body::new(Some(Arc::clone(channel)), Some(self.peer));
-            extensions.insert(Tunnel(Arc::new(Mutex::new(Some(incoming)))));
-        }
-        let exchange = Exchange::new(id, Work { head, since: now }, incoming, tunnel);
-        let mut called = match self.last.take() {
-            Some(mut last) => {
-                // Its place is free: it was kept for its name alone, and this one is nearer to being lost.
-                last.set(exchange);
-                last
-            }
-            None => Box::pin(exchange),
-        };
-        called.as_mut().call(cx, &mut self.service, &mut request);
-        self.exchanges.push(called);
+    fn with_requests(&mut self, act: impl FnOnce(&mut Requests<S, B, P>, &mut Scene<'_>)) {
+        let Self { connection, requests, hub, now, peer, .. } = self;
+        let mut scene = Scene { connection, hub, peer: *peer, now: *now };
+        act(requests, &mut scene);
+        *now = scene.now;
     }
 
     /// Sends what there is to send; whether anything was.
@@ -340,24 +238,25 @@ where
             let now = self.now;
             match send_some(&mut self.connection, now, cx, io) {
                 None => {
-                    self.take_events(cx);
-                    if !self.ended.is_some_and(CloseReason::leaves_unsent) {
-                        self.served = self.answered;
-                        self.last = None;
-                    }
-                    return any;
+                    self.with_requests(|requests, scene| requests.take_events(cx, scene));
+                    break;
                 }
-                Some(Poll::Pending) => return any,
-                Some(Poll::Ready(Ok(count))) => self.connection.transmitted(now, count),
+                Some(Poll::Pending) => break,
+                Some(Poll::Ready(Ok(count))) => {
+                    self.sent += count as u64;
+                    self.connection.transmitted(now, count);
+                }
                 Some(Poll::Ready(Err(error))) if error.kind() == io::ErrorKind::Interrupted => {}
                 Some(Poll::Ready(Err(_))) => {
                     self.connection.handle_gone(now);
-                    self.take_events(cx);
+                    self.with_requests(|requests, scene| requests.take_events(cx, scene));
                     return any;
                 }
             }
             any = true;
         }
+        self.requests.note_sent(cx, &self.connection, self.sent);
+        any
     }
 
     /// In a drain, says what this connection is at, when that has changed.
@@ -366,40 +265,46 @@ where
             return;
         }
         let status = self.connection.status();
-        let note = Some((status.stage, status.stream, status.due.map(|due| due.timer)));
+        let (oldest, count) = self.requests.oldest_work();
+        let more = count.saturating_sub(1);
+        let note = Some((status.stage, oldest.map(|(id, _)| id), more, status.due.map(|due| due.timer)));
         if note != self.noted {
-            self.noted = note;
-            let (request, since) = self.work();
             let holder = Holder {
                 peer: self.peer,
                 protocol: status.protocol,
                 stage: status.stage,
-                request,
-                since,
+                request: oldest.map(|(_, work)| work.to_string()),
+                more,
+                since: oldest.map_or_else(|| self.stage().1, |(_, work)| work.since),
                 due: status.due,
             };
             self.hub.hold(self.number, holder);
+            self.noted = note;
         }
     }
 }
 
-impl<S, B> Session<S, B>
+impl<S, B, P> Session<S, B, P>
 where
     S: Service<Request<Body>>,
 {
-    /// The request that is being served or sent, and since when.
-    fn work(&self) -> (Option<String>, Instant) {
-        match self.exchanges.first().or(self.last.as_ref()).map(|exchange| &exchange.work) {
-            Some(work) => (Some(work.to_string()), work.since),
-            None => (None, self.stage().1),
-        }
-    }
-
     /// What the connection is at, and since when; what it was at, once it is over.
     fn stage(&self) -> (Stage, Instant) {
         match self.connection.status() {
             Status { stage: Stage::Closed, .. } => self.was,
             status => (status.stage, self.now - status.age.unwrap_or_default()),
+        }
+    }
+
+    /// What is lost with the connection: each request that it has not answered, or the connection itself.
+    fn cuts(&self, reason: CloseReason) -> Vec<Cut> {
+        let (protocol, now) = (self.connection.status().protocol, self.hub.clock.now());
+        let (stage, since) = self.stage();
+        let cut =
+            |request, since| Cut { peer: self.peer, protocol, stage, request, age: now.since(since), reason };
+        match self.requests.works() {
+            works if works.is_empty() => vec![cut(None, since)],
+            works => works.into_iter().map(|(_, work)| cut(Some(work.to_string()), work.since)).collect(),
         }
     }
 }
@@ -425,33 +330,16 @@ fn send_some(
     })
 }
 
-fn may_become_tunnel(request: &Request<Body>) -> bool {
-    request.method() == http::Method::CONNECT || request.headers().contains_key(header::UPGRADE)
-}
-
-impl<S, B> Drop for Session<S, B>
+impl<S, B, P> Drop for Session<S, B, P>
 where
     S: Service<Request<Body>>,
 {
     fn drop(&mut self) {
-        let ended = self.ended;
-        let status = self.connection.status();
-        let (request, since) = self.work();
-        let (stage, _) = self.stage();
-        let reason = ended.unwrap_or(CloseReason::CutByForce);
-        for exchange in &mut self.exchanges {
-            exchange.as_mut().cancel(CancelReason::Closed(reason));
-        }
+        let reason = self.requests.ended().unwrap_or(CloseReason::CutByForce);
         // In a drain, a peer that takes its response too slowly is cut by us.
         let stalled = self.told != Level::Serve && reason == CloseReason::TimedOut(Timer::Write);
-        let cut = (reason.is_cut() || stalled).then(|| Cut {
-            peer: self.peer,
-            protocol: status.protocol,
-            stage,
-            request,
-            age: self.hub.clock.now().since(since),
-            reason,
-        });
+        let cuts = if reason.is_cut() || stalled { self.cuts(reason) } else { Vec::new() };
+        self.requests.cancel_all(CancelReason::Closed(reason));
         match reason {
             CloseReason::Refused(_)
             | CloseReason::UpgradeRefused
@@ -461,11 +349,11 @@ where
             }
             _ => tracing::debug!(peer = %self.peer, "connection ended: {reason}"),
         }
-        self.hub.closed(self.number, self.served, cut);
+        self.hub.closed(self.number, self.requests.served(), cuts);
     }
 }
 
-impl<S, B> fmt::Debug for Session<S, B>
+impl<S, B, P> fmt::Debug for Session<S, B, P>
 where
     S: Service<Request<Body>>,
 {

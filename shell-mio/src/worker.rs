@@ -47,7 +47,7 @@ where
     doors: Vec<Door>,
     connections: Slab<Box<Connection<S, B>>>,
     timers: Timers,
-    /// When the loop last stopped waiting.
+    /// When the loop last stopped waiting, or a handler working.
     now: Instant,
     _watch: Watch,
 }
@@ -75,9 +75,9 @@ where
 
 impl<S, B> Worker<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone,
+    S: Service<Request<Body>, Response = Response<B>> + Clone + 'static,
     S::Error: Display,
-    B: http_body::Body,
+    B: http_body::Body + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     pub(crate) fn new(hub: &Arc<Hub>, listeners: Vec<Listener>, service: S) -> io::Result<Self> {
@@ -239,7 +239,10 @@ where
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { session, socket, knock, waker, armed } = &mut **connection;
         knock.answered();
-        if session.poll(&mut Context::from_waker(waker), socket, self.hub.clock.now()).is_ready() {
+        let over = session.poll(&mut Context::from_waker(waker), socket, self.now).is_ready();
+        // Handlers take their time; for the rest, a moment ago will do.
+        self.now = self.now.max(session.now());
+        if over {
             drop(self.connections.remove(key));
         } else if let Some(next) = session.next_timeout() {
             self.timers.arm(armed, next, key);

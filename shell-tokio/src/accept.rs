@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 
 use crate::connection::Connection;
+use crate::runtime::Runtime;
 use crate::socket::Socket;
 use crate::wake::Changes;
 
@@ -33,7 +34,7 @@ where
     let changes = Changes::of(&hub);
     let centre = Arc::clone(&hub);
     let attend = move |stream: TcpStream, peer: SocketAddr| {
-        let session = Session::new(Arc::clone(&centre), service.clone(), peer);
+        let session = Session::with_spawn(Arc::clone(&centre), service.clone(), peer, Runtime);
         tokio::spawn(Connection::new(session, Socket(stream), Arc::clone(&centre)));
     };
     while hub.gate() == Gate::Open {

@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
+use crate::runtime::Runtime;
 use crate::socket::Socket;
 
 pin_project! {
@@ -21,7 +22,7 @@ pin_project! {
     where
         S: Service<Request<Body>>,
     {
-        session: Session<S, B>,
+        session: Session<S, B, Runtime>,
         socket: Socket,
         hub: Arc<Hub>,
         watch: Option<Watch>,
@@ -37,7 +38,7 @@ impl<S, B> Connection<S, B>
 where
     S: Service<Request<Body>>,
 {
-    pub(crate) fn new(session: Session<S, B>, socket: Socket, hub: Arc<Hub>) -> Self {
+    pub(crate) fn new(session: Session<S, B, Runtime>, socket: Socket, hub: Arc<Hub>) -> Self {
         Self { session, socket, hub, watch: None, sleep: None, armed: None }
     }
 
@@ -61,9 +62,10 @@ where
 
 impl<S, B> Future for Connection<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + 'static,
+    S::Future: Send,
     S::Error: Display,
-    B: http_body::Body,
+    B: http_body::Body + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     type Output = ();

@@ -1,9 +1,11 @@
 //! The tokio shell of lameduck: a task for each connection, on whatever runtime [`serve`] is called in.
+//! Where that has several threads, handlers of a connection that has many requests under way get tasks of their own.
 //!
 //! It moves bytes and decides nothing; the same services run on it as on any other shell.
 
 mod accept;
 mod connection;
+mod runtime;
 mod socket;
 mod wake;
 

@@ -448,6 +448,13 @@ impl Http1 {
         self.expect_begun(id).is_ok() && self.encoder != Encoder::Bodiless
     }
 
+    pub(crate) fn unsent(&self, id: StreamId) -> Option<usize> {
+        match self.expect_begun(id) {
+            Ok(()) | Err(ApiMisuse::NotAnswered) => None,
+            Err(_) => Some(self.outbox.len()),
+        }
+    }
+
     fn closed(&self) -> Option<CloseReason> {
         match self.life.phase() {
             Phase::Closed { reason } => Some(reason),

@@ -245,8 +245,12 @@ impl Http2 {
         self.expect_stream(id).is_ok_and(|stream| stream.outgoing.body == ResponseBody::Tunnel)
     }
 
-    pub(crate) fn is_sent(&self, id: StreamId) -> bool {
-        self.outbox.is_empty() && self.expect_stream(id).is_err()
+    /// What has been framed goes out in its order: the end of a response stands before all that comes after it.
+    pub(crate) fn unsent(&self, id: StreamId) -> Option<usize> {
+        match self.expect_stream(id).map(|stream| stream.life.responding()) {
+            Ok(Responding::Ended) | Err(_) => Some(self.outbox.len()),
+            Ok(_) => None,
+        }
     }
 
     fn expect_begun(&self, id: StreamId) -> Result<&Stream, ApiMisuse> {
