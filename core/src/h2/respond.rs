@@ -265,7 +265,7 @@ impl Http2 {
         let (date, encoder, most) = (self.date, &mut self.encoder, self.peer.max_frame_size);
         self.outbox.gather(|out| {
             write_block(out, number, true, most, |out| {
-                Said { status, length: Some(0), date }.write(encoder, out, &[])
+                Said { status, length: Some(0), date }.write(encoder, out, &[]);
             });
         });
     }
