@@ -118,7 +118,7 @@ impl<'a> Assembler<'a> {
 
     /// Takes one line. After the first that is wrong, the others only keep the decoder in step.
     pub(crate) fn add(&mut self, line: Line<'_>) {
-        if self.bad != Some(Bad::Malformed)
+        if self.bad.is_none()
             && let Err(bad) = self.take(line)
         {
             self.bad = Some(bad);
@@ -127,7 +127,7 @@ impl<'a> Assembler<'a> {
 
     fn take(&mut self, line: Line<'_>) -> Result<(), Bad> {
         self.size = self.size.saturating_add(line.name.len() + line.value.len() + LINE_OVERHEAD);
-        if self.bad.is_some() || self.size > usize::from(self.limits.head) {
+        if self.size > usize::from(self.limits.head) {
             return Err(Bad::Status(431));
         }
         match line.kind {
