@@ -299,7 +299,7 @@ impl Http2 {
         let drain = self.life.drains();
         let timed = self.streams.iter().filter(|stream| stream.life.is_timed());
         let streams = timed.filter_map(|stream| stream.life.due(&config.timeouts, drain)).min();
-        self.life.due(&config.timeouts).map(|due| streams.map_or(due, |stream| stream.min(due)))
+        self.life.due(&config.timeouts).into_iter().chain(streams).min()
     }
 
     pub(crate) fn drains(&self) -> Option<Drain> {
