@@ -228,9 +228,10 @@ impl Lifecycle {
         }
     }
 
-    /// The peer's FIN came.
+    /// The peer's FIN came: nothing more of it is waited for.
     pub(crate) fn peer_finished(&mut self) {
         self.peer = Peer::Finished;
+        (self.settings, self.block) = (None, None);
         match self.phase {
             Phase::Handshake { .. } => self.end(CloseReason::PeerClosed),
             Phase::Lingering { reason, .. } => self.phase = Phase::Closed { reason },
