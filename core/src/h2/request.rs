@@ -272,7 +272,10 @@ impl<'a> Assembler<'a> {
             (b"CONNECT", None) => {
                 (Exchange::Connect, scheme.is_none() && path.is_none() && authority.is_some())
             }
-            (b"CONNECT", Some(_)) => (Exchange::Connect, is_target(method, scheme, path)),
+            (b"CONNECT", Some(protocol)) => {
+                let is_protocol = crate::h1::head::TOKEN.has_all(part(text, protocol));
+                (Exchange::Connect, protocol.0 < protocol.1 && is_protocol && is_target(method, scheme, path))
+            }
             (_, Some(_)) => (Exchange::Plain, false),
             (b"HEAD", None) => (Exchange::Head, is_target(method, scheme, path)),
             (_, None) => (Exchange::Plain, is_target(method, scheme, path)),
