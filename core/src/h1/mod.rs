@@ -405,6 +405,11 @@ impl Http1 {
         self.life.requests()
     }
 
+    /// The wall clock, as it was told.
+    pub(crate) fn date(&self) -> Option<Date> {
+        self.date
+    }
+
     /// What has come of the connection's first head, while that is not whole; nothing once it has been.
     pub(crate) fn beginning(&self) -> Option<&[u8]> {
         match self.life.phase() {
