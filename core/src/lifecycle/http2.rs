@@ -63,6 +63,13 @@ enum Probe {
     },
 }
 
+/// Whether the peer has taken the end of the last response.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum LastResponse {
+    Queued,
+    Taken,
+}
+
 /// What to do with a request that begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Admission {
@@ -113,8 +120,9 @@ pub(crate) struct Lifecycle {
     /// Requests that have been taken, and the last one's stream.
     requests: u64,
     last: Number,
-    /// Since when there is no stream.
+    /// Since when there is no stream, and the last response has gone.
     idle: Instant,
+    last_response: LastResponse,
     /// When the peer last sent anything.
     heard: Instant,
     /// Since when our SETTINGS wait for their ACK (section 6.5.3).
@@ -138,6 +146,7 @@ impl Lifecycle {
             requests: 0,
             last: 0,
             idle: now,
+            last_response: LastResponse::Taken,
             heard: now,
             settings: None,
             block: None,
@@ -202,6 +211,7 @@ impl Lifecycle {
         self.open = self.open.saturating_sub(1);
         if self.open == 0 {
             self.idle = now;
+            self.last_response = LastResponse::Queued;
         }
     }
 
@@ -255,11 +265,13 @@ impl Lifecycle {
         self.unsent.get_or_insert(now);
     }
 
-    /// The peer took some bytes; whether more wait.
+    /// The peer took some bytes; whether more wait. What goes out beside the responses, a PING for one, does not keep
+    /// an idle connection.
     pub(crate) fn sent(&mut self, now: Instant, more: bool) {
         self.unsent = more.then_some(now);
-        if !more && self.open == 0 {
+        if !more && self.open == 0 && self.last_response == LastResponse::Queued {
             self.idle = now;
+            self.last_response = LastResponse::Taken;
         }
     }
 
