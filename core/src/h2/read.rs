@@ -316,7 +316,7 @@ impl Http2 {
         self.events.push_back(Event::Request { id: id_of(opening.number), head, body });
     }
 
-    /// A second field block ends the request (section 8.1).
+    /// A second field block ends the request (section 8.1). There is none in a tunnel (section 8.5).
     fn take_trailers(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
         let limits = &config.limits;
         let Scratch { parts, strings } = &mut self.scratch;
@@ -328,9 +328,12 @@ impl Http2 {
             return;
         }
         let number = opening.number;
-        let receives = self.streams.get(number).is_some_and(|stream| stream.life.receives());
+        let Some(stream) = self.streams.get(number) else { return };
         match trailers {
-            _ if !receives => self.fail_stream(now, number, Fault::StreamClosed),
+            _ if !stream.life.receives() => self.fail_stream(now, number, Fault::StreamClosed),
+            _ if stream.outgoing.body == ResponseBody::Tunnel => {
+                self.fail_stream(now, number, Fault::MalformedRequest);
+            }
             Ok(trailers) if opening.end_stream => self.end_request(now, number, trailers),
             _ => self.fail_stream(now, number, Fault::MalformedRequest),
         }

@@ -131,7 +131,8 @@ impl Http2 {
                 self.part(now, number);
             }
             ResponseBody::Length(0) | ResponseBody::Unknown | ResponseBody::Tunnel => {
-                stream.outgoing.trailers = trailers;
+                // A tunnel has no place for them (section 8.5).
+                stream.outgoing.trailers = trailers.filter(|_| stream.outgoing.body != ResponseBody::Tunnel);
                 stream.life.finish_response();
                 self.schedule(number);
             }
