@@ -26,7 +26,7 @@ use crate::head::Date;
 use crate::inbox::Inbox;
 use crate::lifecycle::http2::{Expired, Flushed, Lifecycle, Number, Phase, Say};
 use crate::lifecycle::patience::{Annoyance, Patience};
-use crate::lifecycle::stream::{Parting, Responding};
+use crate::lifecycle::stream::{Parting, Passage, Responding};
 use crate::outbox::Outbox;
 use crate::time::Instant;
 use crate::timer::{Drain, Due, Timer};
@@ -221,8 +221,7 @@ impl Http2 {
         if self.life.phase() != Phase::Open {
             return;
         }
-        let drain = self.life.drains();
-        let due = |stream: &Stream| stream.life.due(&config.timeouts, drain).filter(|due| due.at <= now);
+        let due = |stream: &Stream| self.stream_due(config, stream).filter(|due| due.at <= now);
         let late = self.streams.iter().filter_map(|stream| Some((stream.number, due(stream)?.timer)));
         let late: Vec<(Number, Timer)> = late.collect();
         for (number, timer) in late {
@@ -296,10 +295,14 @@ impl Http2 {
     // Getters.
 
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
-        let drain = self.life.drains();
         let timed = self.streams.iter().filter(|stream| stream.life.is_timed());
-        let streams = timed.filter_map(|stream| stream.life.due(&config.timeouts, drain)).min();
+        let streams = timed.filter_map(|stream| self.stream_due(config, stream)).min();
         self.life.due(&config.timeouts).into_iter().chain(streams).min()
+    }
+
+    fn stream_due(&self, config: &Config, stream: &Stream) -> Option<Due> {
+        let passage = if self.intake.is_shut() { Passage::Shut } else { Passage::Open };
+        stream.life.due(&config.timeouts, self.life.drains(), passage)
     }
 
     pub(crate) fn drains(&self) -> Option<Drain> {
@@ -470,7 +473,7 @@ impl Http2 {
     /// A stream is closed: what it held of the windows and queues is given back.
     fn remove(&mut self, now: Instant, number: Number) -> Option<Stream> {
         let stream = self.streams.remove(number)?;
-        self.consume(stream.held);
+        self.consume(now, stream.held);
         self.queued = self.queued.saturating_sub(stream.outgoing.queue.len());
         if stream.outgoing.place == Place::Scheduled {
             self.schedule.remove(number);
@@ -479,10 +482,15 @@ impl Http2 {
         Some(stream)
     }
 
-    /// Bytes of DATA are done with, as far as the connection's window is concerned.
-    fn consume(&mut self, count: u32) {
+    /// Bytes of DATA are done with, as far as the connection's window is concerned. Where that was shut, it is only now
+    /// that the peers of all streams can go on.
+    fn consume(&mut self, now: Instant, count: u32) {
+        let was_shut = self.intake.is_shut();
         if let Some(increment) = self.intake.consume(count) {
             self.outbox.gather(|out| WindowUpdate { stream: 0, increment }.write(out));
+            if was_shut {
+                self.streams.iter_mut().for_each(|stream| stream.life.received(now));
+            }
         }
     }
 

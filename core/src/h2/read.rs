@@ -357,12 +357,12 @@ impl Http2 {
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
                 self.grant(number, whole - head.body);
-                self.consume(whole - head.body);
+                self.consume(now, whole - head.body);
                 let end_stream = head.end_stream;
                 self.reading = Reading::Body { number, left: head.body, padding, end_stream };
             }
             Err(refused) => {
-                self.consume(whole);
+                self.consume(now, whole);
                 self.reading = Reading::Skip { left: head.body + padding };
                 match refused {
                     RefusedBody::Closed => self.take_for_closed(now, number),
@@ -424,7 +424,7 @@ impl Http2 {
                     self.events.push_back(Event::Data { id: id_of(number), data });
                 }
             }
-            _ => self.consume(count),
+            _ => self.consume(now, count),
         }
     }
 

@@ -194,7 +194,7 @@ impl Http2 {
         self.events.retain(
             |event| !matches!(event, Event::Data { id: of, .. } | Event::End { id: of, .. } if *of == id),
         );
-        self.consume(held);
+        self.consume(now, held);
         self.part(now, number);
     }
 
@@ -202,12 +202,14 @@ impl Http2 {
         let stream = self.expect_stream_mut(id)?;
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(stream.held);
         stream.held -= count;
-        if stream.promise == Promise::None && stream.kind != Kind::Connect {
-            stream.life.await_peer(now);
-        }
         let number = stream.number;
         self.grant(number, count);
-        self.consume(count);
+        self.consume(now, count);
+        let stream = self.expect_stream_mut(id)?;
+        // A window that is still shut is the handler's to open.
+        if stream.promise == Promise::None && stream.kind != Kind::Connect && !stream.window.is_shut() {
+            stream.life.await_peer(now);
+        }
         self.settle(now);
         Ok(())
     }

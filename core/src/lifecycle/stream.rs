@@ -49,6 +49,14 @@ pub(crate) enum Wanted {
     No,
 }
 
+/// Whether the connection lets the peer send a body at all (section 5.2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Passage {
+    Open,
+    /// Its window is used up by what our handlers have not read: no peer is to blame for that.
+    Shut,
+}
+
 /// Where a stream stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Life {
@@ -75,7 +83,7 @@ impl Life {
 
     // The peer's half.
 
-    /// Some of the body came.
+    /// Some of the body came, or can come from now on.
     pub(crate) fn received(&mut self, now: Instant) {
         if let Receiving::Peer { since } = &mut self.receiving {
             *since = now;
@@ -163,10 +171,10 @@ impl Life {
     }
 
     /// The wait that ends next, where the stream waits for its peer.
-    pub(crate) fn due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
-        let body = match self.receiving {
-            Receiving::Peer { since } => Some(Timer::Body.due(timeouts, since, drain)),
-            Receiving::Handler | Receiving::Ended => None,
+    pub(crate) fn due(&self, timeouts: &Timeouts, drain: Option<Drain>, passage: Passage) -> Option<Due> {
+        let body = match (self.receiving, passage) {
+            (Receiving::Peer { since }, Passage::Open) => Some(Timer::Body.due(timeouts, since, drain)),
+            _ => None,
         };
         let window = match self.responding {
             Responding::Begun { sending: Sending::Blocked { since } }
