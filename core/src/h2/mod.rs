@@ -345,17 +345,22 @@ impl Http2 {
 
     /// Says what the lifecycle asks to be said, and clears up behind it.
     fn settle(&mut self, now: Instant) {
-        while let Some(say) = self.life.step(now) {
-            self.say(say);
-        }
         if let Phase::Closed { reason } = self.life.phase() {
             self.close_streams(CancelReason::Closed(reason));
             self.outbox.clear();
+        }
+        self.wait_for_transport(now);
+        while let Some(say) = self.life.step(now) {
+            self.say(say);
+            self.wait_for_transport(now);
         }
         if self.life.is_ending() {
             self.inbox.clear();
             self.block = None;
         }
+    }
+
+    fn wait_for_transport(&mut self, now: Instant) {
         if !self.outbox.is_empty() {
             self.life.queued(now);
         }

@@ -334,8 +334,9 @@ impl Lifecycle {
         Say::Cutoff { last }
     }
 
+    /// Until the last response has gone, whatever else the peer sends is still attended to.
     fn end_if_idle(&mut self) {
-        if self.open == 0 {
+        if self.open == 0 && self.unsent.is_none() {
             let reason = match (self.drain, self.peer) {
                 (_, Peer::Leaving | Peer::Finished) => CloseReason::PeerClosed,
                 (Some(_), Peer::Open) => CloseReason::Drained,
