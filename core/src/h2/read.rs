@@ -353,6 +353,9 @@ impl Http2 {
         if head.body == 0 && !head.end_stream {
             self.bear(now, Annoyance::Chatter);
         }
+        if self.life.is_ending() {
+            return;
+        }
         let padding = u32::from(head.padding.unwrap_or(0));
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
@@ -486,6 +489,9 @@ impl Http2 {
                 // extensions that are for us to announce.
                 _ => {}
             }
+        }
+        if self.life.is_ending() {
+            return;
         }
         self.outbox.gather(write_settings_ack);
         self.life.shaken(now);
