@@ -516,7 +516,7 @@ impl Http2 {
             self.schedule.clear();
             self.scratch = Scratch::default();
             self.events = VecDeque::new();
-            self.dropped = Dropped::default();
+            self.dropped.0.shrink_to_fit();
         }
     }
 
