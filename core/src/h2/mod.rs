@@ -204,7 +204,7 @@ impl Http2 {
                 Expired::Moved => {}
                 Expired::Say(say) => self.say(say),
                 Expired::Probe => {
-                    self.life.probed(now);
+                    self.life.probed();
                     self.outbox.gather(|out| PROBE.write(out));
                 }
                 Expired::Fail(error) => self.fail(error),

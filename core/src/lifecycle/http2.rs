@@ -57,6 +57,8 @@ enum Peer {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Probe {
     None,
+    /// A PING waits behind what else is to be sent: as long as the peer takes that, it is there.
+    Queued,
     /// A PING has gone out then, and no ACK has come.
     Sent {
         since: Instant,
@@ -227,8 +229,8 @@ impl Lifecycle {
         self.probe = Probe::None;
     }
 
-    pub(crate) fn probed(&mut self, now: Instant) {
-        self.probe = Probe::Sent { since: now };
+    pub(crate) fn probed(&mut self) {
+        self.probe = Probe::Queued;
     }
 
     /// The peer's GOAWAY came. It is not ours: what the peer has opened is served, and what it opens all the same.
@@ -269,6 +271,9 @@ impl Lifecycle {
     /// an idle connection.
     pub(crate) fn sent(&mut self, now: Instant, more: bool) {
         self.unsent = more.then_some(now);
+        if !more && self.probe == Probe::Queued {
+            self.probe = Probe::Sent { since: now };
+        }
         if !more && self.open == 0 && self.last_response == LastResponse::Queued {
             self.idle = now;
             self.last_response = LastResponse::Taken;
@@ -424,7 +429,7 @@ impl Lifecycle {
             _ => None,
         };
         let probe = match (self.probe, self.peer) {
-            (_, Peer::Finished) => None,
+            (_, Peer::Finished) | (Probe::Queued, _) => None,
             (Probe::None, _) => wait(Timer::Silence, self.heard),
             (Probe::Sent { since }, _) => wait(Timer::PingAck, since),
         };
