@@ -181,3 +181,24 @@ fn the_goaway_of_a_failure_is_the_last_frame() {
     wire.feed(flood);
     wire.assert_failed(Fault::TooMuchChatter);
 }
+
+/// Its windows are large, so that it has nothing to say; our PING waits behind what it is still to be sent.
+#[test]
+fn a_slow_download_is_no_silence() {
+    let mut wire = Wire::windowed(10_000_000);
+    wire.grant(0, 10_000_000);
+    wire.get(1, "/");
+    wire.taking = Taking::Nothing;
+    wire.answer(1, vec![b'x'; 1 << 20]);
+    for _ in 0..100 {
+        wire.taking = Taking::Bytes(1_000);
+        wire.wait_millis(1_000);
+        assert_eq!(wire.closed(), None, "{:?}", wire.now());
+    }
+    // Only once it has been asked, and has time to answer, is it lost.
+    wire.taking = Taking::All;
+    assert!(wire.settle().ends_with("end"));
+    assert_eq!(wire.reply(1).body.len(), 1 << 20);
+    assert_eq!(wire.wait_millis(9_999), "");
+    assert_eq!(wire.wait_millis(1), "closed: TimedOut(PingAck)");
+}

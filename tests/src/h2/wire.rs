@@ -30,6 +30,8 @@ const IN_FULL: usize = 32;
 pub enum Taking {
     /// All of it, at once.
     All,
+    /// So many bytes.
+    Bytes(usize),
     /// Nothing.
     Nothing,
 }
@@ -272,9 +274,11 @@ impl Wire {
     /// Whether anything was sent.
     #[track_caller]
     fn transmit(&mut self) -> bool {
-        if self.taking == Taking::Nothing {
-            return false;
-        }
+        let most = match self.taking {
+            Taking::Nothing | Taking::Bytes(0) => return false,
+            Taking::Bytes(most) => most,
+            Taking::All => usize::MAX,
+        };
         let count = match self.connection.poll_transmit(self.now) {
             None => return false,
             Some(Transmit::Fin) => {
@@ -282,10 +286,14 @@ impl Wire {
                 return true;
             }
             Some(Transmit::Bytes(pieces)) => pieces.fold(0, |count, piece| {
-                self.reader.feed(piece);
-                count + piece.len()
+                let taken = &piece[..piece.len().min(most - count)];
+                self.reader.feed(taken);
+                count + taken.len()
             }),
         };
+        if let Taking::Bytes(left) = &mut self.taking {
+            *left -= count;
+        }
         assert!(count > 0 && !self.fin, "{count} bytes to send, FIN {}", self.fin);
         self.connection.transmitted(self.now, count);
         let read = || self.reader.read().unwrap_or_else(|malformed| panic!("{malformed}: {:?}", self.sent));
