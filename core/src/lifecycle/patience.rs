@@ -23,8 +23,10 @@ const RESETS: u16 = 128;
 const RESET_PERIOD: Duration = Duration::from_millis(50);
 
 /// How many idle frames are borne at once; one comes back every `CHATTER_PERIOD`, some with each frame of a
-/// response, which a peer may well acknowledge with two WINDOW_UPDATEs.
+/// response, which a peer may well acknowledge with two WINDOW_UPDATEs. Those come later, and after the last response
+/// many of them come together: what useful work gives back is saved up.
 const CHATTER: u16 = 1024;
+const CHATTER_SAVED: u16 = u16::MAX;
 const CHATTER_PERIOD: Duration = Duration::from_millis(2);
 const CHATTER_PER_FRAME: u16 = 3;
 
@@ -59,12 +61,12 @@ impl Patience {
     /// A response was sent whole.
     pub(crate) fn reward_response(&mut self) {
         self.resets.give(1, RESETS);
-        self.chatter.give(CHATTER_PER_FRAME, CHATTER);
+        self.chatter.give(CHATTER_PER_FRAME, CHATTER_SAVED);
     }
 
     /// A frame of a response was sent, or one of a request's body came.
     pub(crate) fn reward_frame(&mut self) {
-        self.chatter.give(CHATTER_PER_FRAME, CHATTER);
+        self.chatter.give(CHATTER_PER_FRAME, CHATTER_SAVED);
     }
 }
 
