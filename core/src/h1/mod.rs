@@ -405,6 +405,7 @@ impl Http1 {
         self.life.requests()
     }
 
+    /// The wall clock, as it was told.
     pub(crate) fn date(&self) -> Option<Date> {
         self.date
     }

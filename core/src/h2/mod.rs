@@ -312,8 +312,8 @@ impl Http2 {
     // Getters.
 
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
-        let streams = self.stream_waits(config).map(|(_, due)| due).min();
-        self.life.due(&config.timeouts).map(|due| streams.map_or(due, |stream| stream.min(due)))
+        let streams = self.stream_waits(config).map(|(_, due)| due);
+        self.life.due(&config.timeouts).into_iter().chain(streams).min()
     }
 
     /// The streams that wait for their peer, and until when. While the connection's window is shut none waits for a body.
@@ -367,17 +367,22 @@ impl Http2 {
 
     /// Says what the lifecycle asks to be said, and clears up behind it.
     fn settle(&mut self, now: Instant) {
-        while let Some(say) = self.life.step(now) {
-            self.say(say);
-        }
         if let Phase::Closed { reason } = self.life.phase() {
             self.close_streams(CancelReason::Closed(reason));
             self.outbox.clear();
+        }
+        self.wait_for_transport(now);
+        while let Some(say) = self.life.step(now) {
+            self.say(say);
+            self.wait_for_transport(now);
         }
         if self.life.is_ending() {
             self.inbox.clear();
             self.block = None;
         }
+    }
+
+    fn wait_for_transport(&mut self, now: Instant) {
         if !self.outbox.is_empty() {
             self.life.queued(now);
         }
@@ -457,7 +462,10 @@ impl Http2 {
     /// The request broke a rule: a stream error (section 5.4.2). Errors of ours to provoke are work for nothing.
     fn fail_stream(&mut self, now: Instant, number: Number, fault: Fault) {
         let reason = CancelReason::Refused(PeerError::Http2(fault));
-        self.cancel(now, number, reason, Some(fault.code()));
+        match self.streams.get(number) {
+            Some(_) => self.cancel(now, number, reason, Some(fault.code())),
+            None => self.reset_stream(number, fault.code(), ReceiveWindow::new(0, 0)),
+        }
         self.bear(now, Annoyance::Reset);
     }
 
@@ -533,7 +541,7 @@ impl Http2 {
             self.scratch = Scratch::default();
             self.repeat = Repeat::default();
             self.events = VecDeque::new();
-            self.dropped = Dropped::default();
+            self.dropped.0.shrink_to_fit();
         }
     }
 

@@ -325,7 +325,7 @@ impl Http2 {
         ReceiveWindow::new(size, limits.body_window_most)
     }
 
-    /// A second field block ends the request (section 8.1).
+    /// A second field block ends the request (section 8.1). There is none in a tunnel (section 8.5).
     fn take_trailers(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
         let limits = &config.limits;
         let Scratch { parts, strings } = &mut self.scratch;
@@ -336,9 +336,12 @@ impl Http2 {
             return;
         }
         let number = opening.number;
-        let receives = self.streams.get(number).is_some_and(|stream| stream.life.receives());
+        let Some(stream) = self.streams.get(number) else { return };
         match trailers {
-            _ if !receives => self.fail_stream(now, number, Fault::StreamClosed),
+            _ if !stream.life.receives() => self.fail_stream(now, number, Fault::StreamClosed),
+            _ if stream.outgoing.body == ResponseBody::Tunnel => {
+                self.fail_stream(now, number, Fault::MalformedRequest);
+            }
             Ok(trailers) if opening.end_stream => self.end_request(now, number, trailers),
             _ => self.fail_stream(now, number, Fault::MalformedRequest),
         }
@@ -358,10 +361,13 @@ impl Http2 {
         if head.body == 0 && !head.end_stream {
             self.bear(now, Annoyance::Chatter);
         }
+        if self.life.is_ending() {
+            return;
+        }
         let padding = u32::from(head.padding.unwrap_or(0));
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
-                self.grant(now, number, whole - head.body);
+                self.grant(number, whole - head.body);
                 self.consume(now, whole - head.body);
                 let end_stream = head.end_stream;
                 self.reading = Reading::Body { number, left: head.body, padding, end_stream };
@@ -494,6 +500,9 @@ impl Http2 {
                 // extensions that are for us to announce.
                 _ => {}
             }
+        }
+        if self.life.is_ending() {
+            return;
         }
         self.outbox.gather(write_settings_ack);
         self.life.shaken(now);

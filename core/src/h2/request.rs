@@ -117,7 +117,7 @@ impl<'a> Assembler<'a> {
 
     /// Takes one line. After the first that is wrong, the others only keep the decoder in step.
     pub(crate) fn add(&mut self, line: Line<'_>) {
-        if self.bad != Some(Bad::Malformed)
+        if self.bad.is_none()
             && let Err(bad) = self.take(line)
         {
             // What is malformed is that, whatever else it is.
@@ -130,7 +130,7 @@ impl<'a> Assembler<'a> {
 
     fn take(&mut self, line: Line<'_>) -> Result<(), Bad> {
         self.size = self.size.saturating_add(line.name.len() + line.value.len() + LINE_OVERHEAD);
-        if self.bad.is_some() || self.size > usize::from(self.limits.head) {
+        if self.size > usize::from(self.limits.head) {
             return Err(Bad::Status(431));
         }
         match line.kind {
@@ -273,7 +273,10 @@ impl<'a> Assembler<'a> {
             (b"CONNECT", None) => {
                 (Exchange::Connect, scheme.is_none() && path.is_none() && authority.is_some())
             }
-            (b"CONNECT", Some(_)) => (Exchange::Connect, is_target(method, scheme, path)),
+            (b"CONNECT", Some(protocol)) => {
+                let is_protocol = crate::h1::head::TOKEN.has_all(part(text, protocol));
+                (Exchange::Connect, protocol.0 < protocol.1 && is_protocol && is_target(method, scheme, path))
+            }
             (_, Some(_)) => (Exchange::Plain, false),
             (b"HEAD", None) => (Exchange::Head, is_target(method, scheme, path)),
             (_, None) => (Exchange::Plain, is_target(method, scheme, path)),

@@ -135,7 +135,8 @@ impl Http2 {
                 self.part(now, number);
             }
             ResponseBody::Length(0) | ResponseBody::Unknown | ResponseBody::Tunnel => {
-                stream.outgoing.trailers = trailers;
+                // A tunnel has no place for them (section 8.5).
+                stream.outgoing.trailers = trailers.filter(|_| stream.outgoing.body != ResponseBody::Tunnel);
                 stream.life.finish_response();
                 schedule.enlist(stream);
             }
@@ -206,23 +207,25 @@ impl Http2 {
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(stream.held);
         stream.held -= count;
         let number = stream.number;
-        self.grant(now, number, count);
+        self.grant(number, count);
         self.consume(now, count);
+        let stream = stream_of(&mut self.streams, id)?;
+        // A window that is still shut is the handler's to open.
+        if stream.promise == Promise::None && stream.kind != Kind::Connect && !stream.window.is_shut() {
+            stream.life.await_peer(now);
+        }
         self.settle(now);
         Ok(())
     }
 
-    /// So much of a stream's window is free again. While there is room in it, it is the peer's turn.
-    pub(super) fn grant(&mut self, now: Instant, number: Number, count: u32) {
+    /// So much of a stream's window is free again.
+    pub(super) fn grant(&mut self, number: Number, count: u32) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         if stream.life.receives()
             && stream.life.is_wanted()
             && let Some(increment) = stream.window.consume(count)
         {
             self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
-            if stream.promise == Promise::None && stream.kind != Kind::Connect {
-                stream.life.await_peer(now);
-            }
         }
     }
 

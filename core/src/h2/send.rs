@@ -15,6 +15,10 @@ const AHEAD: usize = 128 * 1024;
 /// The body of a DATA frame at most, whatever the peer would take: the streams take turns by frames.
 const PIECE: usize = 16 * 1024;
 
+/// A frame that is shorter than this because the peer's window is gives it no credit: opened octet by octet, a window
+/// makes a frame of each (CVE-2019-9511).
+const CRUMB: usize = 1024;
+
 impl Http2 {
     /// A stream may have something to send.
     pub(super) fn schedule(&mut self, number: Number) {
@@ -85,7 +89,10 @@ impl Http2 {
             let head = DataHead { stream: turn.number, body, padding: None, end_stream };
             self.outbox.gather(|out| head.write(out));
             self.outbox.push(data);
-            self.patience.reward_frame(count);
+            let is_crumb = left > 0 && count == room && count < CRUMB;
+            if !is_crumb {
+                self.patience.reward_frame(count);
+            }
         }
         if let Some(block) = trailers {
             let (most, encoder) = (self.peer.max_frame_size, &mut self.encoder);

@@ -57,19 +57,17 @@ enum Peer {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Probe {
     None,
-    /// A PING has gone out then, and no ACK has come.
+    /// A PING was queued then, and no ACK has come.
     Sent {
         since: Instant,
     },
 }
 
-/// How far the responses are that are complete.
+/// Whether the peer has taken the end of the last response.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Delivery {
-    /// They have been sent.
-    Done,
-    /// The end of one waits to be sent.
-    Pending,
+enum LastResponse {
+    Queued,
+    Taken,
 }
 
 /// What to do with a request that begins.
@@ -122,12 +120,11 @@ pub(crate) struct Lifecycle {
     /// Requests that have been taken, and the last one's stream.
     requests: u64,
     last: Number,
-    /// Since when there is no stream.
+    /// Since when there is no stream, and the last response has gone.
     idle: Instant,
-    /// When the peer last showed that it is there: it sent something, or took something.
+    last_response: LastResponse,
+    /// When the peer last showed that it is there: it sent something, or made room for something.
     alive: Instant,
-    /// Whether what waits to be sent has the end of a response in it.
-    delivery: Delivery,
     /// Since when our SETTINGS wait for their ACK (section 6.5.3).
     settings: Option<Instant>,
     /// Since when a header block is incomplete.
@@ -149,8 +146,8 @@ impl Lifecycle {
             requests: 0,
             last: 0,
             idle: now,
+            last_response: LastResponse::Taken,
             alive: now,
-            delivery: Delivery::Done,
             settings: None,
             block: None,
             unsent: None,
@@ -211,7 +208,7 @@ impl Lifecycle {
 
     /// A response is complete, and waits to be sent.
     pub(crate) fn answered(&mut self) {
-        self.delivery = Delivery::Pending;
+        self.last_response = LastResponse::Queued;
     }
 
     /// A stream is closed.
@@ -245,9 +242,10 @@ impl Lifecycle {
         }
     }
 
-    /// The peer's FIN came.
+    /// The peer's FIN came: nothing more of it is waited for.
     pub(crate) fn peer_finished(&mut self) {
         self.peer = Peer::Finished;
+        (self.settings, self.block) = (None, None);
         match self.phase {
             Phase::Handshake { .. } => self.end(CloseReason::PeerClosed),
             Phase::Lingering { reason, .. } => self.phase = Phase::Closed { reason },
@@ -271,12 +269,16 @@ impl Lifecycle {
         self.unsent.get_or_insert(now);
     }
 
-    /// The peer took some bytes; whether more wait.
+    /// The peer took some bytes; whether more wait. What goes out beside the responses, a PING for one, does not keep
+    /// an idle connection.
     pub(crate) fn sent(&mut self, now: Instant, more: bool) {
         self.unsent = more.then_some(now);
-        self.alive = now;
-        if !more {
-            self.delivery = Delivery::Done;
+        if more {
+            // What there was no room for has gone out: that room is the peer's doing.
+            self.alive = now;
+        } else if self.last_response == LastResponse::Queued {
+            self.idle = now;
+            self.last_response = LastResponse::Taken;
         }
     }
 
@@ -339,8 +341,9 @@ impl Lifecycle {
         Say::Cutoff { last }
     }
 
+    /// Until the last response has gone, whatever else the peer sends is still attended to.
     fn end_if_idle(&mut self) {
-        if self.open == 0 {
+        if self.open == 0 && self.unsent.is_none() {
             let reason = match (self.drain, self.peer) {
                 (_, Peer::Leaving | Peer::Finished) => CloseReason::PeerClosed,
                 (Some(_), Peer::Open) => CloseReason::Drained,
@@ -478,7 +481,7 @@ impl Lifecycle {
 
     /// Whether a request has begun whose response is not over.
     fn is_at_work(&self) -> bool {
-        self.open > 0 || self.block.is_some() || self.delivery == Delivery::Pending
+        self.open > 0 || self.block.is_some() || self.last_response == LastResponse::Queued
     }
 
     pub(crate) fn awaits_settings_ack(&self) -> bool {

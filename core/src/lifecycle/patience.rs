@@ -22,9 +22,11 @@ pub(crate) enum Annoyance {
 const RESETS: u16 = 128;
 const RESET_PERIOD: Duration = Duration::from_millis(50);
 
-/// How many idle frames are borne at once; one comes back every `CHATTER_PERIOD`, some with each frame of a body. A
-/// peer may well send two WINDOW_UPDATEs for each frame, or for each few KiB of it.
+/// How many idle frames are borne at once; one comes back every `CHATTER_PERIOD`, some with each frame of a body,
+/// which a peer may well acknowledge with two WINDOW_UPDATEs, or with two for each few KiB. Those come later, and after
+/// the last response many of them come together: what useful work gives back is saved up.
 const CHATTER: u16 = 1024;
+const CHATTER_SAVED: u16 = u16::MAX;
 const CHATTER_PERIOD: Duration = Duration::from_millis(2);
 const CHATTER_PER_FRAME: u16 = 3;
 const BYTES_PER_CHATTER: usize = 1024;
@@ -60,13 +62,13 @@ impl Patience {
     /// A response was sent whole.
     pub(crate) fn reward_response(&mut self) {
         self.resets.give(1, RESETS);
-        self.chatter.give(CHATTER_PER_FRAME, CHATTER);
+        self.chatter.give(CHATTER_PER_FRAME, CHATTER_SAVED);
     }
 
     /// A frame of a response with so much body was sent, or so much of a request's body came.
     pub(crate) fn reward_frame(&mut self, bytes: usize) {
         let more = u16::try_from(bytes / BYTES_PER_CHATTER).unwrap_or(u16::MAX);
-        self.chatter.give(CHATTER_PER_FRAME.saturating_add(more), CHATTER);
+        self.chatter.give(CHATTER_PER_FRAME.saturating_add(more), CHATTER_SAVED);
     }
 }
 

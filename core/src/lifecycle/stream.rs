@@ -75,7 +75,7 @@ impl Life {
 
     // The peer's half.
 
-    /// Some of the body came.
+    /// Some of the body came, or can come from now on.
     pub(crate) fn received(&mut self, now: Instant) {
         if let Receiving::Peer { since } = &mut self.receiving {
             *since = now;
