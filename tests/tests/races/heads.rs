@@ -107,11 +107,11 @@ fn r20_a_method_of_three_bytes_has_begun(shell: Shell) {
     let server = setup.start(shell, Handler::echoing_the_path());
     let mut peers = [server.connect(), server.connect()];
     peers[0].send("GET");
-    peers[1].send("PRI");
+    peers[1].send("PUT");
     server.drain();
     server.handle.begin();
     peers[0].send(&get("/one")[3..]);
-    peers[1].send(" /one HTTP/1.1\r\nhost: a\r\n\r\n");
+    peers[1].send(" /one HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
     for peer in &mut peers {
         let reply = peer.reply();
         assert_eq!((reply.status, reply.says_close()), (200, true));
