@@ -399,6 +399,9 @@ impl Http2 {
         if left > 0 {
             self.reading = Reading::Body { number, left, padding, end_stream };
         } else {
+            if count > 0 {
+                self.patience.reward_frame();
+            }
             self.reading = Reading::Skip { left: padding };
             match end_stream {
                 true => self.end_request(now, number, None),
@@ -416,7 +419,6 @@ impl Http2 {
                 stream.life.received(now);
                 if count > 0 {
                     stream.held = stream.held.saturating_add(count);
-                    self.patience.reward_frame();
                     let data = Bytes::copy_from_slice(piece);
                     self.events.push_back(Event::Data { id: id_of(number), data });
                 }
