@@ -77,6 +77,8 @@ impl Http2 {
                 Step::Used(count) => used += count,
                 Step::Stuck => return used,
             }
+            // What this has led to holds for what follows, whether or not both came in one piece.
+            self.settle(now);
         }
         input.len()
     }
