@@ -185,6 +185,8 @@ impl Http2 {
             return self.handle_gone(now);
         }
         self.life.peer_finished();
+        self.inbox.clear();
+        self.block = None;
         let unfinished = self.streams.iter().filter(|stream| stream.life.receives());
         let unfinished: Vec<Number> = unfinished.map(|stream| stream.number).collect();
         for number in unfinished {

@@ -228,9 +228,11 @@ impl Lifecycle {
         }
     }
 
-    /// The peer's FIN came.
+    /// The peer's FIN came: neither an ACK nor the rest of a field block can come any more.
     pub(crate) fn peer_finished(&mut self) {
         self.peer = Peer::Finished;
+        self.settings = None;
+        self.block = None;
         match self.phase {
             Phase::Handshake { .. } => self.end(CloseReason::PeerClosed),
             Phase::Lingering { reason, .. } => self.phase = Phase::Closed { reason },
