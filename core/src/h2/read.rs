@@ -392,6 +392,15 @@ impl Http2 {
 
     fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
         let BodyLeft { number, left, padding, end_stream } = body;
+        if !self.streams.get(number).is_some_and(|stream| stream.life.is_wanted()) {
+            // Nobody reads it: the rest of the frame is done with at once, however it comes.
+            self.consume(left);
+            self.reading = Reading::Skip { left: left + padding };
+            if end_stream {
+                self.end_request(now, number, None);
+            }
+            return Step::Used(0);
+        }
         let count = (left as usize).min(rest.len());
         if count == 0 && left > 0 {
             return Step::Stuck;
@@ -413,19 +422,15 @@ impl Http2 {
         Step::Used(count)
     }
 
-    /// Passes on some of a body. Nobody may be there any more.
+    /// Passes on some of a body.
     fn take_body(&mut self, now: Instant, number: Number, piece: &[u8]) {
         let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-        match self.streams.get_mut(number) {
-            Some(stream) if stream.life.is_wanted() => {
-                stream.life.received(now);
-                if count > 0 {
-                    stream.held = stream.held.saturating_add(count);
-                    let data = Bytes::copy_from_slice(piece);
-                    self.events.push_back(Event::Data { id: id_of(number), data });
-                }
-            }
-            _ => self.consume(count),
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        stream.life.received(now);
+        if count > 0 {
+            stream.held = stream.held.saturating_add(count);
+            let data = Bytes::copy_from_slice(piece);
+            self.events.push_back(Event::Data { id: id_of(number), data });
         }
     }
 
