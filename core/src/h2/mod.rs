@@ -498,14 +498,14 @@ impl Http2 {
         }
     }
 
-    /// An idle connection owns as little memory as can be.
+    /// An idle connection owns as little memory as can be. What it has reset it remembers: the peer's frames for that
+    /// may be on their way for a while.
     fn rest(&mut self) {
         if self.streams.is_empty() && self.events.is_empty() && self.outbox.is_empty() {
             self.streams.release_memory();
             self.schedule.clear();
             self.scratch = Scratch::default();
             self.events = VecDeque::new();
-            self.dropped = Dropped::default();
         }
     }
 
