@@ -114,7 +114,7 @@ impl Http2 {
     pub(crate) fn new(now: Instant, config: &Config) -> Self {
         let limits = &config.limits;
         let window = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
-        let connection_window = limits.connection_window.max(SendWindow::DEFAULT);
+        let connection_window = limits.connection_window.clamp(SendWindow::DEFAULT, GoAway::NO_CUTOFF);
         let mut http2 = Self {
             life: Lifecycle::new(now),
             reading: Reading::Preface { matched: 0 },
