@@ -168,7 +168,7 @@ impl Connection {
             http2.set_date(date);
         }
         if let Some(drain) = http1.drains() {
-            http2.drain(now, config, drain.deadline);
+            http2.carry(drain);
         }
         http2.handle_bytes(now, config, before);
         http2.handle_bytes(now, config, bytes);

@@ -200,7 +200,7 @@ impl CloseReason {
             Self::CutAtDeadline
                 | Self::StreamsCut
                 | Self::CutByForce
-                | Self::TimedOut(Timer::Write | Timer::PingAck)
+                | Self::TimedOut(Timer::Write | Timer::PingAck | Timer::Receipt)
                 | Self::PeerLeft
         )
     }

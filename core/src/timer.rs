@@ -34,6 +34,8 @@ pub enum Timer {
     PingAck,
     /// When the PING that goes with the notice of a GOAWAY is not answered: the cutoff follows all the same.
     GoawayAck,
+    /// When the PING behind the last response is not answered, and nothing shows that the peer still reads it.
+    Receipt,
     /// When the peer has been silent since our FIN.
     LingerQuiet,
     /// When the peer still sends after our FIN.
@@ -90,7 +92,7 @@ impl Timer {
             Self::Handshake => timeouts.handshake,
             Self::Head => timeouts.head,
             Self::Body => timeouts.body,
-            Self::Write | Self::Window => timeouts.write,
+            Self::Write | Self::Window | Self::Receipt => timeouts.write,
             Self::SettingsAck => timeouts.settings_ack,
             Self::Silence => timeouts.silence,
             Self::PingAck => timeouts.ping_ack,
@@ -116,6 +118,7 @@ impl fmt::Display for Timer {
             Self::SettingsAck => "the peer to acknowledge our SETTINGS",
             Self::Silence => "a sign of life",
             Self::PingAck => "the answer to a PING",
+            Self::Receipt => "the peer to read the last response",
             Self::GoawayAck => "the peer to hear that the server drains",
             Self::LastWord => "the peer to hear that it was cut",
             Self::LingerQuiet | Self::Linger => "the peer's FIN",

@@ -337,7 +337,8 @@ where
     fn drop(&mut self) {
         let reason = self.requests.ended().unwrap_or(CloseReason::CutByForce);
         // In a drain, a peer that takes its response too slowly is cut by us.
-        let stalled = self.told != Level::Serve && reason == CloseReason::TimedOut(Timer::Write);
+        let stalled = self.told != Level::Serve
+            && matches!(reason, CloseReason::TimedOut(Timer::Write | Timer::Receipt));
         let cuts = if reason.is_cut() || stalled { self.cuts(reason) } else { Vec::new() };
         self.requests.cancel_all(CancelReason::Closed(reason));
         match reason {

@@ -42,7 +42,8 @@ mod two_phases {
         assert_eq!(wire.drain(MINUTE), NOTICE);
         assert_eq!(wire.feed(heard()), "GOAWAY 3 NO_ERROR");
         assert_eq!(wire.answer(3, "ok"), "HEADERS 3 200 content-length=2; DATA 3 \"ok\" end");
-        assert_eq!(wire.answer(1, "ok"), "HEADERS 1 200 content-length=2; DATA 1 \"ok\" end; FIN");
+        assert_eq!(wire.answer(1, "ok"), "HEADERS 1 200 content-length=2; DATA 1 \"ok\" end; PING all read");
+        assert_eq!(wire.receipt(), "FIN");
         assert_eq!(wire.eof(), "closed: Drained");
     }
 
@@ -55,7 +56,7 @@ mod two_phases {
         assert_eq!(wire.wait_millis(1), "GOAWAY 1 NO_ERROR");
         assert_eq!(wire.feed(heard()), "");
         wire.answer(1, "ok");
-        assert!(wire.fin());
+        assert_eq!(wire.receipt(), "FIN");
         let mut wire = Wire::greeted();
         wire.drain(MINUTE);
         assert_eq!(wire.wait_millis(1_000), "GOAWAY 0 NO_ERROR; FIN");
@@ -85,7 +86,7 @@ mod two_phases {
             wire.answer(stream, "ok");
             assert_eq!(wire.reply(stream).body, b"ok");
         }
-        assert!(wire.fin());
+        assert_eq!(wire.receipt(), "FIN");
     }
 
     #[test]
@@ -230,7 +231,9 @@ mod every_phase {
         wire.feed(heard());
         is_attentive(&mut wire, "cut off");
         assert_eq!(wire.grant(1, 1), "DATA 1 \"2\"");
-        assert_eq!(wire.grant(1, 100), "DATA 1 \"3456789\" end; FIN");
+        assert_eq!(wire.grant(1, 100), "DATA 1 \"3456789\" end; PING all read");
+        is_attentive(&mut wire, "all sent");
+        assert_eq!(wire.receipt(), "FIN");
     }
 
     #[test]
@@ -290,7 +293,7 @@ mod deadlines {
     }
 
     #[test]
-    fn a_request_that_nobody_has_heard_of_is_cut_too() {
+    fn a_request_that_nobody_has_heard_of_is_refused() {
         let mut wire = Wire::greeted();
         wire.drain(Duration::from_secs(1));
         let request = wire.requests.get(1, "/");
@@ -298,7 +301,8 @@ mod deadlines {
         // The drain's deadline comes before anybody polls.
         wire.connection.handle_timeout(wire.now() + Duration::from_secs(1));
         let said = wire.settle();
-        assert!(said.contains("RST_STREAM 1 CANCEL") && !said.contains("request"), "{said}");
+        assert!(said.contains("RST_STREAM 1 REFUSED_STREAM") && !said.contains("request"), "{said}");
+        assert!(wire.events().contains(&Event::Refused { id: StreamId(1) }), "{said}");
     }
 
     #[test]
@@ -363,6 +367,68 @@ mod deadlines {
     }
 }
 
+/// What the transport has taken the peer may not have read: a close would meet its next frame with a reset.
+mod receipts {
+    use super::*;
+
+    fn answered() -> Wire {
+        let mut wire = Wire::greeted();
+        wire.get(1, "/");
+        wire.drain(MINUTE);
+        wire.feed(heard());
+        assert!(wire.answer(1, "ok").ends_with("PING all read"));
+        wire
+    }
+
+    #[test]
+    fn a_slow_reader_has_as_long_as_it_reads() {
+        let mut wire = answered();
+        for _ in 0..5 {
+            assert_eq!(wire.wait_millis(9_000), "");
+            assert_eq!(wire.grant(0, 1), "");
+        }
+        assert_eq!(wire.receipt(), "FIN");
+        assert_eq!(wire.eof(), "closed: Drained");
+    }
+
+    #[test]
+    fn one_that_shows_nothing_any_more_is_let_go_and_named() {
+        let mut wire = answered();
+        assert_eq!(wire.connection.status().due.map(|due| due.timer), Some(Timer::Receipt));
+        assert_eq!(wire.wait_millis(9_999), "");
+        assert_eq!(wire.wait_millis(1), "FIN");
+        assert_eq!(wire.eof(), "closed: TimedOut(Receipt)");
+    }
+
+    #[test]
+    fn at_the_deadline_it_is_named() {
+        let mut wire = Wire::greeted();
+        wire.get(1, "/");
+        wire.drain(Duration::from_secs(5));
+        wire.feed(heard());
+        wire.answer(1, "ok");
+        assert!(wire.wait_millis(5_000).contains("closed: StreamsCut"));
+    }
+
+    #[test]
+    fn none_is_asked_for_where_the_notice_went_behind_the_last_response() {
+        let mut wire = Wire::greeted();
+        wire.get(1, "/");
+        wire.answer(1, "ok");
+        wire.drain(MINUTE);
+        assert_eq!(wire.feed(heard()), "GOAWAY 1 NO_ERROR; FIN");
+    }
+
+    #[test]
+    fn none_is_asked_of_a_peer_that_answers_no_ping() {
+        let mut wire = Wire::greeted();
+        wire.get(1, "/");
+        wire.drain(MINUTE);
+        wire.wait_millis(1_000);
+        assert!(wire.answer(1, "ok").ends_with("FIN"));
+    }
+}
+
 mod their_leave {
     use super::*;
 
@@ -373,7 +439,7 @@ mod their_leave {
         assert_eq!(wire.feed(frame::goaway(0, code::NO_ERROR, "bye")), "");
         assert_eq!(
             wire.answer(1, "ok"),
-            "HEADERS 1 200 content-length=2; DATA 1 \"ok\" end; GOAWAY 1 NO_ERROR; FIN"
+            "HEADERS 1 200 content-length=2; DATA 1 \"ok\" end; GOAWAY 1 NO_ERROR; PING all read"
         );
         assert_eq!(wire.eof(), "closed: PeerClosed");
     }
@@ -391,7 +457,8 @@ mod their_leave {
         wire.drain(MINUTE);
         assert_eq!(wire.feed(frame::goaway(0, 0, "")), "");
         assert_eq!(wire.feed(heard()), "GOAWAY 1 NO_ERROR");
-        assert!(wire.answer(1, "ok").ends_with("FIN"));
+        assert!(wire.answer(1, "ok").ends_with("PING all read"));
+        assert_eq!(wire.receipt(), "FIN");
     }
 
     #[test]
@@ -494,7 +561,8 @@ mod waits {
         // A request that crossed it is served.
         assert_eq!(wire.get(1, "/"), "request 1 GET /");
         assert_eq!(wire.feed(heard()), "GOAWAY 1 NO_ERROR");
-        assert!(wire.answer(1, "ok").ends_with("FIN"));
+        assert!(wire.answer(1, "ok").ends_with("PING all read"));
+        assert_eq!(wire.receipt(), "FIN");
         assert_eq!(wire.eof(), "closed: TimedOut(KeepAlive)");
     }
 

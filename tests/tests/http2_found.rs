@@ -169,7 +169,7 @@ fn a_ping_is_answered_until_the_last_response_has_gone() {
     assert_eq!(
         wire.settle(),
         "HEADERS 1 200 content-length=2; DATA 1 \"ok\" end; PING ack how far?; \
-         RST_STREAM 3 REFUSED_STREAM; FIN"
+         RST_STREAM 3 REFUSED_STREAM; PING all read"
     );
 }
 

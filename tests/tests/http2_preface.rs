@@ -122,7 +122,8 @@ fn a_drain_before_the_preface_is_known_does_not_cut_it() {
         assert!(said.ends_with("SETTINGS ack; GOAWAY all NO_ERROR; PING lameduck"), "{before}: {said}");
         assert_eq!(wire.answer(1, "ok"), ANSWERED);
         wire.feed(frame::settings_ack());
-        assert_eq!(wire.feed(frame::ping_ack(*b"lameduck")), "GOAWAY 1 NO_ERROR; FIN");
+        assert_eq!(wire.feed(frame::ping_ack(*b"lameduck")), "GOAWAY 1 NO_ERROR; PING all read");
+        assert_eq!(wire.receipt(), "FIN");
         assert_eq!(wire.eof(), "closed: Drained");
     }
 }
@@ -140,7 +141,8 @@ fn a_drain_between_the_preface_and_the_settings_serves_the_first_requests() {
     for stream in [1, 3, 5] {
         wire.answer(stream, "ok");
     }
-    assert_eq!(wire.feed(frame::ping_ack(*b"lameduck")), "GOAWAY 5 NO_ERROR; FIN");
+    assert_eq!(wire.feed(frame::ping_ack(*b"lameduck")), "GOAWAY 5 NO_ERROR; PING all read");
+    assert_eq!(wire.receipt(), "FIN");
 }
 
 #[test]

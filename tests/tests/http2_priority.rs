@@ -65,13 +65,22 @@ fn what_is_of_no_use_in_pieces_goes_whole_in_the_order_in_which_it_was_asked_for
 }
 
 #[test]
-fn incremental_ones_take_turns_behind_those_that_are_not() {
+fn incremental_ones_take_turns_and_share_with_those_that_are_not() {
     let mut wire = roomy();
     for (stream, priority) in [(1, "u=3, i"), (3, "i"), (5, "u=3"), (7, "i=?1;x=1")] {
         ask(&mut wire, stream, Some(priority));
     }
     let answers = [(1, 2), (3, 2), (5, 2), (7, 2)];
-    assert_eq!(order(&mut wire, &answers, |_| ()), [5, 5, 1, 3, 7, 1, 3, 7]);
+    assert_eq!(order(&mut wire, &answers, |_| ()), [5, 1, 5, 3, 7, 1, 3, 7]);
+}
+
+/// Behind a load balancer it is another user who says nothing of it.
+#[test]
+fn who_asks_for_the_usual_urgency_does_not_starve_who_asks_for_nothing() {
+    let mut wire = roomy();
+    ask(&mut wire, 1, None);
+    ask(&mut wire, 3, Some("u=3"));
+    assert_eq!(order(&mut wire, &[(1, 3), (3, 3)], |_| ()), [3, 1, 3, 1, 3, 1]);
 }
 
 #[test]

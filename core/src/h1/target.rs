@@ -9,15 +9,15 @@ use crate::h1::byte_set::ByteSet;
 pub(crate) fn check(method: &str, target: &str) -> Result<(), PeerError> {
     let well_formed = TARGET.has_all(target.as_bytes())
         && match method {
-            "CONNECT" => is_authority_form(target),
+            "CONNECT" => is_authority_form(target.as_bytes()),
             _ => target.starts_with('/') || is_asterisk_form(method, target) || is_absolute_form(target),
         };
     if well_formed { Ok(()) } else { Err(PeerError::BadTarget) }
 }
 
 /// A host and a port, both needed (RFC 9112 section 3.2.3).
-fn is_authority_form(target: &str) -> bool {
-    match after_host(target.as_bytes()) {
+pub(crate) fn is_authority_form(target: &[u8]) -> bool {
+    match after_host(target) {
         Some([b':', port @ ..]) => !port.is_empty() && is_port(port),
         _ => false,
     }

@@ -52,6 +52,9 @@ impl SendWindow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Exceeded;
 
+/// So much is worth a WINDOW_UPDATE.
+const WORTH: u32 = 4096;
+
 /// How much the peer may send. What is consumed is granted again, by halves of the window; while nothing of it is
 /// held up, the window doubles, so that a fast peer need not wait for grants.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -85,7 +88,10 @@ impl ReceiveWindow {
         let held = self.size.saturating_sub(self.left).saturating_sub(self.consumed);
         let count = count.min(held);
         self.consumed = self.consumed.saturating_add(count);
-        if self.consumed == 0 || self.consumed < self.size / 2 {
+        let half = self.size / 2;
+        // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
+        let is_due = self.consumed >= half || (self.consumed >= self.left && self.consumed >= WORTH);
+        if self.consumed == 0 || !is_due {
             return None;
         }
         let growth = if held == count { self.size.min(self.most.saturating_sub(self.size)) } else { 0 };

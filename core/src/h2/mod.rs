@@ -42,9 +42,11 @@ use streams::{Place, Promise, Stream, Streams};
 /// What a client sends first (section 3.4).
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What our PINGs carry: the one that goes with the notice of a drain, and the one that asks for a sign of life.
+/// What our PINGs carry: the one that goes with the notice of a drain, the one that asks for a sign of life, and the
+/// one behind the last response.
 const NOTICE: Ping = Ping(*b"lameduck");
 const PROBE: Ping = Ping(*b"you here");
+const RECEIPT: Ping = Ping(*b"all read");
 
 /// More events wait for the caller: reading pauses.
 const EVENTS: usize = 1024;
@@ -113,6 +115,13 @@ impl Dropped {
         self.0.push_back(DroppedStream { number, window });
     }
 
+    /// An idle connection remembers a few: what crossed the last resets may still come.
+    fn keep_few(&mut self) {
+        const FEW: usize = 4;
+        self.0.drain(..self.0.len().saturating_sub(FEW));
+        self.0.shrink_to_fit();
+    }
+
     fn has(&self, number: Number) -> bool {
         self.0.iter().any(|stream| stream.number == number)
     }
@@ -130,7 +139,7 @@ impl Http2 {
     pub(crate) fn new(now: Instant, config: &Config) -> Self {
         let limits = &config.limits;
         let window = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
-        let connection_window = limits.connection_window.max(SendWindow::DEFAULT);
+        let connection_window = limits.connection_window.clamp(SendWindow::DEFAULT, GoAway::NO_CUTOFF);
         let mut http2 = Self {
             life: Lifecycle::new(now),
             reading: Reading::Preface { matched: 0 },
@@ -203,6 +212,8 @@ impl Http2 {
             return self.handle_gone(now);
         }
         self.life.peer_finished();
+        self.inbox.clear();
+        self.block = None;
         let unfinished = self.streams.iter().filter(|stream| stream.life.receives());
         let unfinished: Vec<Number> = unfinished.map(|stream| stream.number).collect();
         for number in unfinished {
@@ -259,6 +270,11 @@ impl Http2 {
         self.life.drain(now, deadline);
         self.settle(now);
         self.handle_timeout(now, config);
+    }
+
+    /// Takes over the drain that the connection has been told of.
+    pub(crate) fn carry(&mut self, drain: Drain) {
+        self.life.carry(drain);
     }
 
     pub(crate) fn abort(&mut self, now: Instant) {
@@ -395,6 +411,7 @@ impl Http2 {
                 GoAway { last: GoAway::NO_CUTOFF, code: ErrorCode::NO_ERROR, debug }.write(out);
                 NOTICE.write(out);
             }
+            Say::Receipt => RECEIPT.write(out),
             Say::Cutoff { last } => GoAway { last, code: ErrorCode::NO_ERROR, debug }.write(out),
         });
     }
@@ -416,14 +433,20 @@ impl Http2 {
     /// The drain's deadline has come: each stream that is left is cut, and its peer told.
     fn cut(&mut self, now: Instant) {
         let last = self.life.cut_at_deadline(now);
-        let Self { outbox, streams, .. } = self;
+        let Self { outbox, streams, told, .. } = self;
+        let told = *told;
+        let untold = streams.iter().map(|stream| stream.number).filter(|number| *number > told);
+        let untold: Vec<Number> = untold.collect();
         outbox.gather(|out| {
             for stream in streams.iter() {
-                RstStream { stream: stream.number, code: ErrorCode::CANCEL }.write(out);
+                // Of what has not been told nothing has been done: it is safe to retry (section 8.7).
+                let code = if stream.number > told { ErrorCode::REFUSED_STREAM } else { ErrorCode::CANCEL };
+                RstStream { stream: stream.number, code }.write(out);
             }
             GoAway { last, code: ErrorCode::NO_ERROR, debug: b"cut at the deadline" }.write(out);
         });
         self.close_streams(CancelReason::Closed(CloseReason::StreamsCut));
+        self.events.extend(untold.into_iter().map(|number| Event::Refused { id: id_of(number) }));
     }
 
     /// Gives up all that is left. What has been told of a stream that is already closed stays told.
@@ -494,7 +517,9 @@ impl Http2 {
         if let (Some(stream), Some(code)) = (self.remove(now, number), code) {
             self.reset_stream(number, code, stream.window);
         }
-        self.life.answered();
+        if !self.outbox.is_empty() {
+            self.life.answered();
+        }
         self.patience.reward_response();
     }
 
@@ -533,7 +558,8 @@ impl Http2 {
         }
     }
 
-    /// An idle connection owns as little memory as can be.
+    /// An idle connection owns as little memory as can be. What it has reset it remembers: the peer's frames for that
+    /// may be on their way for a while.
     fn rest(&mut self) {
         if self.streams.is_empty() && self.events.is_empty() && self.outbox.is_empty() {
             self.streams.release_memory();
@@ -541,7 +567,7 @@ impl Http2 {
             self.scratch = Scratch::default();
             self.repeat = Repeat::default();
             self.events = VecDeque::new();
-            self.dropped.0.shrink_to_fit();
+            self.dropped.keep_few();
         }
     }
 

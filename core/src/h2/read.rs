@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Http2, NOTICE, PREFACE, PROBE, id_of};
+use super::{Http2, NOTICE, PREFACE, PROBE, RECEIPT, id_of};
 use crate::config::{Config, Limits};
 use crate::error::PeerError;
 use crate::event::{BodyLength, CancelReason, Event};
@@ -77,6 +77,8 @@ impl Http2 {
                 Step::Used(count) => used += count,
                 Step::Stuck => return used,
             }
+            // What this has led to holds for what follows, whether or not both came in one piece.
+            self.settle(now);
         }
         input.len()
     }
@@ -181,6 +183,7 @@ impl Http2 {
             }
             Frame::PingAck(NOTICE) => self.life.notice_acked(),
             Frame::PingAck(PROBE) => self.life.probe_acked(),
+            Frame::PingAck(RECEIPT) => self.life.receipt_acked(),
             Frame::PingAck(_) => self.bear(now, Annoyance::Chatter),
             Frame::GoAway(_) => self.life.peer_leaves(),
             Frame::WindowUpdate(update) => self.take_window_update(now, update),
@@ -369,6 +372,9 @@ impl Http2 {
             Ok(()) => {
                 self.grant(number, whole - head.body);
                 self.consume(now, whole - head.body);
+                if head.body > 0 {
+                    self.patience.reward_frame(head.body as usize);
+                }
                 let end_stream = head.end_stream;
                 self.reading = Reading::Body { number, left: head.body, padding, end_stream };
             }
@@ -378,7 +384,10 @@ impl Http2 {
                 match refused {
                     RefusedBody::Closed => self.take_for_closed(now, number, whole),
                     RefusedBody::Fault(fault) => self.fail_stream(now, number, fault),
-                    RefusedBody::TooLarge => self.refuse_stream(now, number, PeerError::BodyTooLarge),
+                    RefusedBody::TooLarge => {
+                        self.refuse_stream(now, number, PeerError::BodyTooLarge);
+                        self.bear(now, Annoyance::Reset);
+                    }
                 }
             }
         }
@@ -404,6 +413,15 @@ impl Http2 {
 
     fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
         let BodyLeft { number, left, padding, end_stream } = body;
+        if !self.streams.get(number).is_some_and(|stream| stream.life.is_wanted()) {
+            // Nobody reads it: the rest of the frame is done with at once, however it comes.
+            self.consume(now, left);
+            self.reading = Reading::Skip { left: left + padding };
+            if end_stream {
+                self.end_request(now, number, None);
+            }
+            return Step::Used(0);
+        }
         let count = (left as usize).min(rest.len());
         if count == 0 && left > 0 {
             return Step::Stuck;
@@ -422,20 +440,15 @@ impl Http2 {
         Step::Used(count)
     }
 
-    /// Passes on some of a body. Nobody may be there any more.
+    /// Passes on some of a body.
     fn take_body(&mut self, now: Instant, number: Number, piece: &[u8]) {
         let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-        match self.streams.get_mut(number) {
-            Some(stream) if stream.life.is_wanted() => {
-                stream.life.received(now);
-                if count > 0 {
-                    stream.held = stream.held.saturating_add(count);
-                    self.patience.reward_frame(piece.len());
-                    let data = Bytes::copy_from_slice(piece);
-                    self.events.push_back(Event::Data { id: id_of(number), data });
-                }
-            }
-            _ => self.consume(now, count),
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        stream.life.received(now);
+        if count > 0 {
+            stream.held = stream.held.saturating_add(count);
+            let data = Bytes::copy_from_slice(piece);
+            self.events.push_back(Event::Data { id: id_of(number), data });
         }
     }
 
@@ -491,7 +504,9 @@ impl Http2 {
 
     /// The peer's SETTINGS apply in their order, and are acknowledged then (section 6.5.3).
     fn take_settings(&mut self, now: Instant, settings: Settings<'_>) {
+        let mut count = 0;
         for setting in settings.iter() {
+            count += 1;
             match setting {
                 Setting::HeaderTableSize(size) => self.encoder.set_peer_max(size),
                 Setting::InitialWindowSize(size) => self.resize_windows(size),
@@ -504,9 +519,13 @@ impl Http2 {
         if self.life.is_ending() {
             return;
         }
+        self.schedule_all();
         self.outbox.gather(write_settings_ack);
         self.life.shaken(now);
-        self.bear(now, Annoyance::Chatter);
+        // There are nine that anybody has a use for.
+        for _ in 0..count / 16 + 1 {
+            self.bear(now, Annoyance::Chatter);
+        }
     }
 
     /// Section 6.9.2: the windows of all streams change by the difference.
@@ -517,9 +536,8 @@ impl Http2 {
             overflows |= stream.outgoing.window.resize(before, size).is_err();
         }
         if overflows {
-            return self.fail(PeerError::Http2(Fault::WindowOverflow));
+            self.fail(PeerError::Http2(Fault::WindowOverflow));
         }
-        self.schedule_all();
     }
 
     fn take_window_update(&mut self, now: Instant, update: WindowUpdate) {

@@ -7,6 +7,7 @@ use core::ops::Range;
 use crate::config::Limits;
 use crate::event::BodyLength;
 use crate::h1::head::Kind as Exchange;
+use crate::h1::target::is_authority_form;
 use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
@@ -270,9 +271,10 @@ impl<'a> Assembler<'a> {
         let (scheme, path) = (value(self.scheme), value(self.path));
         let (authority, host) = (value(self.authority), value(self.host));
         let (exchange, well_formed) = match (method, self.protocol) {
-            (b"CONNECT", None) => {
-                (Exchange::Connect, scheme.is_none() && path.is_none() && authority.is_some())
-            }
+            (b"CONNECT", None) => (
+                Exchange::Connect,
+                scheme.is_none() && path.is_none() && authority.is_some_and(is_authority_form),
+            ),
             (b"CONNECT", Some(protocol)) => {
                 let is_protocol = crate::h1::head::TOKEN.has_all(part(text, protocol));
                 (Exchange::Connect, protocol.0 < protocol.1 && is_protocol && is_target(method, scheme, path))

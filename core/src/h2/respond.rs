@@ -156,6 +156,10 @@ impl Http2 {
                 let code = receives.then_some(ErrorCode::NO_ERROR);
                 self.cancel(now, number, CancelReason::BrokenOff, code);
             }
+            // All of it has gone with the head.
+            Responding::Begun { .. } if stream.outgoing.body == ResponseBody::None => {
+                return self.finish(now, id, []);
+            }
             Responding::Begun { .. } => {
                 self.cancel(now, number, CancelReason::BrokenOff, Some(ErrorCode::INTERNAL_ERROR));
             }
@@ -271,6 +275,7 @@ impl Http2 {
                 Said { status, length: Some(0), date }.write(encoder, out, &[]);
             });
         });
+        self.life.answered();
     }
 
     fn write_interim(&mut self, number: Number, status: u16, fields: &[Field<'_>]) {

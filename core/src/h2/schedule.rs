@@ -8,9 +8,14 @@ use crate::lifecycle::http2::Number;
 use crate::lifecycle::stream::Responding;
 
 /// The streams that have something to send and may, in the order of their turns: the urgent ones first; among
-/// those of one urgency the sequential ones in the order in which they were opened, then the others in turn.
+/// those of one urgency the sequential ones, in the order in which they were opened, share with the others, which take
+/// turns.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Schedule(VecDeque<Turn>);
+pub(crate) struct Schedule {
+    turns: VecDeque<Turn>,
+    /// Of which kind the last turn was: those of one urgency take turns by their kinds too.
+    last: Option<Order>,
+}
 
 /// A stream that waits for its turn.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -45,31 +50,47 @@ impl Schedule {
     /// Lets a stream wait for its turn. It must not wait already.
     pub(crate) fn push(&mut self, turn: Turn) {
         // Mostly all are alike, and it goes to the end.
-        let behind = self.0.iter().rev().take_while(|other| turn.precedes(**other)).count();
-        self.0.insert(self.0.len().saturating_sub(behind), turn);
+        let behind = self.turns.iter().rev().take_while(|other| turn.precedes(**other)).count();
+        self.turns.insert(self.turns.len().saturating_sub(behind), turn);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// Takes all turns, in their order.
+    pub(crate) fn take(&mut self) -> VecDeque<Turn> {
+        core::mem::take(&mut self.turns)
     }
 
     /// Gives a turn back, once all others have been looked at: the order stays as it is.
     pub(crate) fn push_back(&mut self, turn: Turn) {
-        self.0.push_back(turn);
+        self.turns.push_back(turn);
     }
 
     /// Whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<Turn> {
-        self.0.pop_front()
+        let first = self.turns.front()?.priority;
+        let turn = match (first.order, self.last) {
+            (Order::Sequential, Some(Order::Sequential)) => {
+                self.turns.remove(self.first_incremental(first.urgency))
+            }
+            _ => self.turns.pop_front(),
+        };
+        self.last = turn.map(|turn| turn.priority.order);
+        turn
+    }
+
+    /// Where the first incremental one of this urgency stands; where there is none, the first of all.
+    fn first_incremental(&self, urgency: u8) -> usize {
+        let mut same = self.turns.iter().take_while(|turn| turn.priority.urgency == urgency);
+        same.position(|turn| turn.priority.order == Order::Incremental).unwrap_or(0)
     }
 
     /// A stream does not wait any more.
     pub(crate) fn remove(&mut self, number: Number) {
-        self.0.retain(|turn| turn.number != number);
+        self.turns.retain(|turn| turn.number != number);
     }
 
     /// Frees what is not needed while nothing waits.
     pub(crate) fn clear(&mut self) {
-        self.0 = VecDeque::new();
+        self.turns = VecDeque::new();
+        self.last = None;
     }
 }

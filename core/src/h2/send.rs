@@ -54,8 +54,7 @@ impl Http2 {
     /// The connection's window is shut: those go on whose end alone is still to be sent. The others keep their places,
     /// and wait for the peer.
     fn pump_ends(&mut self, now: Instant) {
-        for _ in 0..self.schedule.len() {
-            let Some(turn) = self.schedule.pop() else { return };
+        for turn in self.schedule.take() {
             match self.streams.get_mut(turn.number) {
                 Some(stream) if stream.outgoing.queue.len() > 0 => {
                     stream.life.set_sending(Sending::Blocked { since: now });

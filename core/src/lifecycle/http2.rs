@@ -70,6 +70,29 @@ enum LastResponse {
     Taken,
 }
 
+/// Whether the peer has read the last response. What the transport has taken may lie there for long; a FIN and a close
+/// behind it would meet the peer's next frame with a reset, and lose it. Only a PING that goes behind it tells.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Receipt {
+    /// There is nothing that it may not have read.
+    None,
+    /// No PING has gone behind it.
+    Owed,
+    /// The PING that goes with the notice of the cutoff has gone behind it.
+    ByNotice,
+    /// A PING was queued behind it then.
+    Asked { since: Instant },
+}
+
+/// Whether the peer answers PINGs, as it must (section 6.7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Manners {
+    /// It does, as far as is known.
+    Answers,
+    /// It has not answered the one that went with the notice: it is not asked again.
+    Silent,
+}
+
 /// What to do with a request that begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Admission {
@@ -85,6 +108,8 @@ pub(crate) enum Say {
     Notice,
     /// GOAWAY with the last stream that is served.
     Cutoff { last: Number },
+    /// A PING behind the last response, whose ACK shows that it has been read.
+    Receipt,
 }
 
 /// A wait that has lasted too long.
@@ -123,6 +148,8 @@ pub(crate) struct Lifecycle {
     /// Since when there is no stream, and the last response has gone.
     idle: Instant,
     last_response: LastResponse,
+    receipt: Receipt,
+    manners: Manners,
     /// When the peer last showed that it is there: it sent something, or made room for something.
     alive: Instant,
     /// Since when our SETTINGS wait for their ACK (section 6.5.3).
@@ -147,6 +174,8 @@ impl Lifecycle {
             last: 0,
             idle: now,
             last_response: LastResponse::Taken,
+            receipt: Receipt::None,
+            manners: Manners::Answers,
             alive: now,
             settings: None,
             block: None,
@@ -209,6 +238,7 @@ impl Lifecycle {
     /// A response is complete, and waits to be sent.
     pub(crate) fn answered(&mut self) {
         self.last_response = LastResponse::Queued;
+        self.receipt = Receipt::Owed;
     }
 
     /// A stream is closed.
@@ -224,6 +254,17 @@ impl Lifecycle {
     pub(crate) fn notice_acked(&mut self) {
         if let Cutoff::Noticed { .. } = self.cutoff {
             self.cutoff = Cutoff::Heard;
+        }
+        self.manners = Manners::Answers;
+        if self.receipt == Receipt::ByNotice {
+            self.receipt = Receipt::None;
+        }
+    }
+
+    /// The PING behind the last response has its ACK.
+    pub(crate) fn receipt_acked(&mut self) {
+        if let Receipt::Asked { .. } = self.receipt {
+            self.receipt = Receipt::None;
         }
     }
 
@@ -305,6 +346,11 @@ impl Lifecycle {
         drain.deadline = drain.deadline.min(deadline);
     }
 
+    /// Takes over a drain that began before the protocol was known.
+    pub(crate) fn carry(&mut self, drain: Drain) {
+        self.drain = Some(drain);
+    }
+
     /// What is to be said next, if anything; at the end of it, the end. To be asked after each change, until
     /// nothing comes.
     ///
@@ -316,23 +362,22 @@ impl Lifecycle {
             return None;
         }
         match self.cutoff {
-            Cutoff::None if self.drain.is_some() => {
-                self.cutoff = Cutoff::Noticed { since: now };
-                Some(Say::Notice)
-            }
+            Cutoff::None if self.drain.is_some() => Some(self.notice(now)),
             // Nothing more can come: there is nobody to be told.
-            Cutoff::None | Cutoff::Noticed { .. } if self.peer == Peer::Finished => {
-                self.end_if_idle();
-                None
-            }
+            Cutoff::None | Cutoff::Noticed { .. } if self.peer == Peer::Finished => self.end_if_idle(now),
             Cutoff::None if self.peer == Peer::Leaving && self.open == 0 => Some(self.cut_off()),
             Cutoff::None | Cutoff::Noticed { .. } => None,
             Cutoff::Heard => Some(self.cut_off()),
-            Cutoff::At { .. } => {
-                self.end_if_idle();
-                None
-            }
+            Cutoff::At { .. } => self.end_if_idle(now),
         }
+    }
+
+    fn notice(&mut self, now: Instant) -> Say {
+        self.cutoff = Cutoff::Noticed { since: now };
+        if self.receipt == Receipt::Owed {
+            self.receipt = Receipt::ByNotice;
+        }
+        Say::Notice
     }
 
     fn cut_off(&mut self) -> Say {
@@ -341,15 +386,30 @@ impl Lifecycle {
         Say::Cutoff { last }
     }
 
-    /// Until the last response has gone, whatever else the peer sends is still attended to.
-    fn end_if_idle(&mut self) {
-        if self.open == 0 && self.unsent.is_none() {
-            let reason = match (self.drain, self.peer) {
-                (_, Peer::Leaving | Peer::Finished) => CloseReason::PeerClosed,
-                (Some(_), Peer::Open) => CloseReason::Drained,
-                (None, Peer::Open) => CloseReason::TimedOut(Timer::KeepAlive),
-            };
-            self.end(reason);
+    /// Until the last response has gone and has been read, whatever else the peer sends is still attended to.
+    fn end_if_idle(&mut self, now: Instant) -> Option<Say> {
+        if self.open > 0 || self.unsent.is_some() {
+            return None;
+        }
+        match (self.receipt, self.manners, self.peer) {
+            // Its FIN has come: what it has not read yet, no frame of its own can cost it.
+            (Receipt::None, _, _) | (_, Manners::Silent, _) | (_, _, Peer::Finished) => {
+                self.end(self.end_reason());
+                None
+            }
+            (Receipt::Owed | Receipt::ByNotice, Manners::Answers, _) => {
+                self.receipt = Receipt::Asked { since: now };
+                Some(Say::Receipt)
+            }
+            (Receipt::Asked { .. }, Manners::Answers, _) => None,
+        }
+    }
+
+    fn end_reason(&self) -> CloseReason {
+        match (self.drain, self.peer) {
+            (_, Peer::Leaving | Peer::Finished) => CloseReason::PeerClosed,
+            (Some(_), Peer::Open) => CloseReason::Drained,
+            (None, Peer::Open) => CloseReason::TimedOut(Timer::KeepAlive),
         }
     }
 
@@ -387,8 +447,9 @@ impl Lifecycle {
     /// Everything ends now, for `cut`; that is the reason only where it leaves something undone.
     pub(crate) fn cut(&mut self, cut: CloseReason) {
         let reason = match (self.phase, self.unsent) {
-            (Phase::Lingering { reason, .. }, _) | (Phase::Flushing { reason }, None) => reason,
-            (Phase::Handshake { .. } | Phase::Open, _) if !self.is_at_work() => CloseReason::Drained,
+            (Phase::Lingering { reason, .. }, _) => reason,
+            (Phase::Flushing { reason }, unsent) if unsent.is_none() || !self.is_at_work() => reason,
+            (Phase::Handshake { .. } | Phase::Open, _) if !self.leaves_something() => CloseReason::Drained,
             _ => cut,
         };
         self.close(reason);
@@ -437,7 +498,11 @@ impl Lifecycle {
             // It may stand behind much else that the peer takes first.
             (Probe::Sent { since }, _) => wait(Timer::PingAck, since.max(self.alive)),
         };
-        [settings, block, notice, probe].into_iter().flatten().min()
+        let receipt = match self.receipt {
+            Receipt::Asked { since } => wait(Timer::Receipt, since.max(self.alive)),
+            _ => None,
+        };
+        [settings, block, notice, probe, receipt].into_iter().flatten().min()
     }
 
     /// Ends the wait that is due, if one is.
@@ -447,14 +512,18 @@ impl Lifecycle {
             Timer::Head => return Some(Expired::Fail(PeerError::Http2(Fault::SlowBlock))),
             Timer::SettingsAck => return Some(Expired::Fail(PeerError::Http2(Fault::SettingsIgnored))),
             Timer::Silence => return Some(Expired::Probe),
-            Timer::Grace if self.phase == Phase::Open && self.is_at_work() => return Some(Expired::Cut),
-            Timer::GoawayAck => self.cutoff = Cutoff::Heard,
+            Timer::Grace if self.phase == Phase::Open && self.leaves_something() => {
+                return Some(Expired::Cut);
+            }
+            Timer::GoawayAck => {
+                self.cutoff = Cutoff::Heard;
+                self.manners = Manners::Silent;
+            }
             Timer::KeepAlive => {
-                self.cutoff = Cutoff::Noticed { since: now };
-                return Some(Expired::Say(Say::Notice));
+                return Some(Expired::Say(self.notice(now)));
             }
             Timer::Handshake if self.drain.is_some() => self.end(CloseReason::Drained),
-            Timer::Handshake => self.end(CloseReason::TimedOut(due.timer)),
+            Timer::Handshake | Timer::Receipt => self.end(CloseReason::TimedOut(due.timer)),
             Timer::Write | Timer::PingAck => self.close(CloseReason::TimedOut(due.timer)),
             _ => self.cut(CloseReason::CutAtDeadline),
         }
@@ -482,6 +551,11 @@ impl Lifecycle {
     /// Whether a request has begun whose response is not over.
     fn is_at_work(&self) -> bool {
         self.open > 0 || self.block.is_some() || self.last_response == LastResponse::Queued
+    }
+
+    /// Whether the end of the connection would cost the peer something.
+    fn leaves_something(&self) -> bool {
+        self.is_at_work() || matches!(self.receipt, Receipt::Asked { .. })
     }
 
     pub(crate) fn awaits_settings_ack(&self) -> bool {

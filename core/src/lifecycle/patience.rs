@@ -29,7 +29,7 @@ const CHATTER: u16 = 1024;
 const CHATTER_SAVED: u16 = u16::MAX;
 const CHATTER_PERIOD: Duration = Duration::from_millis(2);
 const CHATTER_PER_FRAME: u16 = 3;
-const BYTES_PER_CHATTER: usize = 1024;
+const BYTES_PER_CHATTER: usize = 256;
 
 /// What is left of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

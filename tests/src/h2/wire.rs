@@ -196,6 +196,12 @@ impl Wire {
         self.wait(Duration::from_millis(millis))
     }
 
+    /// The peer says that it has read all there is; what came of it.
+    #[track_caller]
+    pub fn receipt(&mut self) -> String {
+        self.feed(frame::ping_ack(*b"all read"))
+    }
+
     /// Drains, with so much time; what came of it.
     #[track_caller]
     pub fn drain(&mut self, grace: Duration) -> String {

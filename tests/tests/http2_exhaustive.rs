@@ -1,0 +1,165 @@
+//! Every order of events around one HTTP/2 connection, walked through with the real `Connection`.
+//!
+//! A script is what a client has to say: the streams that it opens, and what it may do beside them. Everything
+//! else is choice: which frame comes next, where it is split, what the handlers do and in which steps, when the
+//! client takes what it is sent and acks it, when the operator drains, which deadlines come first. The states in
+//! which that can end up are all visited and asked for the invariants H1 to H19 of `core/LIFECYCLE.md`. Time moves
+//! only to the next deadline, and a few times in a run; what time alone leads to is tried in every state.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lameduck_core::Config;
+use lameduck_tests::model::http2::script::{Aside, Opening, Part, Script, Stream};
+use lameduck_tests::model::http2::{Action, Invariant, State, probe};
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+/// What the checker walks through.
+struct Runs(Script);
+
+impl Model for Runs {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new(&self.0)]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        state.actions(&self.0, actions);
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        Some(state.step(&self.0, action))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("H1: what the last GOAWAY counts is answered or reset by name", |_, state| {
+                keeps(state, Invariant::H1)
+            }),
+            Property::always("H2: what it does not count is refused and never handled", |_, state| {
+                keeps(state, Invariant::H2)
+            }),
+            Property::always("H3: a strict client can read all that is sent", |_, state| {
+                keeps(state, Invariant::H3) && keeps(state, Invariant::H4)
+            }),
+            Property::always("H5: no window leaks", |runs, state| probe::no_window_leaks(&runs.0, state)),
+            Property::always("H6: HPACK stays in step", |_, state| keeps(state, Invariant::H6)),
+            Property::always("H7: a request ends once, by its answer or cancelled", |_, state| {
+                keeps(state, Invariant::H7)
+            }),
+            Property::always("H8: a handler gets the body that was sent", |_, state| {
+                keeps(state, Invariant::H8)
+            }),
+            Property::always("H9: a drain is told at once, and cuts off in time", |_, state| {
+                keeps(state, Invariant::H9)
+            }),
+            Property::always("H10: time alone ends a drain", |runs, state| {
+                probe::time_alone_ends_a_drain(&runs.0, state)
+            }),
+            Property::always("H11: a drain is a level", |runs, state| {
+                keeps(state, Invariant::H11) && probe::a_drain_is_a_level(&runs.0, state)
+            }),
+            Property::always("H12: an abort ends it", |runs, state| probe::an_abort_ends_it(&runs.0, state)),
+            Property::always("H13: no split of the input matters", |runs, state| {
+                probe::no_split_matters(&runs.0, state)
+            }),
+            Property::always("H14: no deadline lies in the past", |runs, state| {
+                probe::it_never_spins(&runs.0, state)
+            }),
+            Property::always("H15: closed is told once, and last", |runs, state| {
+                keeps(state, Invariant::H15) && probe::closed_is_the_end(&runs.0, state)
+            }),
+            Property::always("H16: our FIN goes once, and after everything else", |_, state| {
+                keeps(state, Invariant::H16)
+            }),
+            Property::always("H17: what is cut at the deadline is named", |_, state| {
+                keeps(state, Invariant::H17)
+            }),
+            Property::always("H18: it is never deaf for good", |runs, state| {
+                probe::it_is_never_deaf(&runs.0, state)
+            }),
+            Property::always("H19: a silent peer is found out", |runs, state| {
+                keeps(state, Invariant::H19) && probe::no_wait_is_without_a_timer(&runs.0, state)
+            }),
+            Property::sometimes("all that can be served is", |runs, state: &State| {
+                state.is_served_whole(&runs.0)
+            }),
+            Property::sometimes("a drain ends with nothing cut", |_, state: &State| state.is_drained()),
+        ]
+    }
+}
+
+fn keeps(state: &State, invariant: Invariant) -> bool {
+    state.broken != Some(invariant)
+}
+
+/// All states so far, for the line that is printed last.
+static STATES: AtomicUsize = AtomicUsize::new(0);
+static STEPS: AtomicUsize = AtomicUsize::new(0);
+
+fn explore(script: Script) {
+    let name = script.name;
+    let checker =
+        Runs(script).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let (states, steps) = (checker.unique_state_count(), checker.state_count());
+    let all_states = STATES.fetch_add(states, Ordering::Relaxed) + states;
+    let all_steps = STEPS.fetch_add(steps, Ordering::Relaxed) + steps;
+    println!("{name}: {states} states, {steps} steps; so far {all_states} states, {all_steps} steps");
+    let failure = checker.discoveries().into_iter().find(|(property, _)| property.starts_with('H'));
+    if let Some((property, path)) = failure {
+        let last = path.last_state().clone();
+        panic!("{name}: {property}\nafter {:?}\nin {last:?}", path.into_actions());
+    }
+    checker.assert_properties();
+}
+
+const AB: Part = Part::Data(b"ab");
+const CD: Part = Part::Data(b"cd");
+
+fn post() -> Stream {
+    Stream::post([AB, CD])
+}
+
+/// Windows of a few bytes, so that every one of them fills.
+fn narrow(script: Script) -> Script {
+    script.configured(|config| {
+        config.limits.body_window = 3;
+        config.limits.body_window_most = 4;
+        config.limits.send_queue = 64;
+    })
+}
+
+fn limited(streams: u32) -> impl FnOnce(&mut Config) {
+    move |config| config.limits.streams = streams
+}
+
+#[test]
+fn a_request_and_its_preface_at_every_split_are_served_or_refused() {
+    let one = |name| Script::new(name, [Stream::get()]);
+    explore(one("one, with its preface").begun(Opening::WithRequest).cut_everywhere().with(&[Aside::Fin]));
+    explore(
+        one("one, politely").begun(Opening::Polite).cut_at(&[1, 9, 24, 33]).with(&[Aside::Fin, Aside::Fail]),
+    );
+    let in_two = [Stream::get_in_two()];
+    explore(Script::new("one, in two frames", in_two).begun(Opening::WithRequest).cut_everywhere());
+}
+
+#[test]
+fn no_stream_is_lost_whenever_it_comes() {
+    let both = [Aside::Fin, Aside::Fail, Aside::TakeOne];
+    explore(Script::new("two", [Stream::get(), Stream::get()]).cut_at(&[1, 9, 10]).with(&both));
+    let late = [Aside::ReadLate, Aside::Fin];
+    explore(Script::new("two, read late", [Stream::get(), Stream::get()]).with(&late));
+    let leaves = [Aside::GoAway, Aside::Ping, Aside::Fin, Aside::Reset];
+    explore(Script::new("two, from a client that leaves", [Stream::get(), Stream::get()]).with(&leaves));
+    let three = || [Stream::get(), Stream::get(), Stream::get()];
+    explore(Script::new("three", three()).with(&[Aside::Reset]));
+    explore(Script::new("three, one too many", three()).configured(limited(1)).with(&[Aside::Reset]));
+}
+
+#[test]
+fn no_stream_with_a_body_is_lost_however_it_is_read() {
+    explore(Script::new("a body", [post()]).stepwise().cut_at(&[9, 10]).with(&[Aside::Reset, Aside::Fin]));
+    explore(narrow(Script::new("a body, narrow", [post()])).stepwise().with(&[Aside::Reset]));
+}

@@ -1,0 +1,111 @@
+//! What the exploration and the properties of HTTP/2 have found, each in its shortest form.
+
+use std::sync::Arc;
+
+use lameduck_core::{Connection, Event, Instant, ResponseHead, ResponseLength, StreamId, Transmit};
+use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, code, frame};
+
+const NOW: Instant = Instant::ORIGIN;
+
+/// A connection that has shaken hands, and a client that reads strictly.
+struct Wire {
+    connection: Connection,
+    requests: Requests,
+    reader: Reader,
+    events: Vec<Event>,
+}
+
+impl Wire {
+    fn new() -> Self {
+        let mut wire = Self {
+            connection: Connection::http2(Arc::default(), NOW),
+            requests: Requests::new(),
+            reader: Reader::new(),
+            events: Vec::new(),
+        };
+        wire.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), frame::settings_ack().as_ref()]));
+        wire
+    }
+
+    /// Hands bytes over; all that is then sent, and taken.
+    fn feed(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Sent> {
+        self.connection.handle_bytes(NOW, bytes.as_ref());
+        self.settle(NOW)
+    }
+
+    fn settle(&mut self, now: Instant) -> Vec<Sent> {
+        let mut all = Vec::new();
+        loop {
+            let before = (self.events.len(), all.len());
+            self.events.extend(std::iter::from_fn(|| self.connection.poll_event()));
+            if let Some(Transmit::Bytes(pieces)) = self.connection.poll_transmit(now) {
+                let bytes: Vec<u8> = pieces.flatten().copied().collect();
+                self.connection.transmitted(now, bytes.len());
+                self.reader.feed(&bytes);
+            }
+            while let Some(sent) = self.reader.read().expect("it is well formed") {
+                all.push(sent);
+            }
+            if before == (self.events.len(), all.len()) {
+                return all;
+            }
+        }
+    }
+
+    fn get(&mut self, stream: u32) -> Frame {
+        self.requests.get(stream, "/")
+    }
+}
+
+fn later(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+#[test]
+fn a_request_behind_the_ack_of_the_notice_is_refused_however_it_is_split() {
+    for size in [1, 1000] {
+        let mut wire = Wire::new();
+        let requests = frame::join([wire.get(1), frame::ping_ack(*b"lameduck"), wire.get(3)]);
+        wire.connection.drain(NOW, later(10_000));
+        wire.settle(NOW);
+        let sent: Vec<Sent> = requests.chunks(size).flat_map(|piece| wire.feed(piece)).collect();
+        let refused = Sent::RstStream { stream: 3, code: code::REFUSED_STREAM };
+        assert!(sent.contains(&refused), "{size} at a time: {sent:?}");
+        assert!(wire.events.contains(&Event::Refused { id: StreamId(3) }), "{size} at a time");
+    }
+}
+
+#[test]
+fn patience_is_the_same_however_a_body_is_split() {
+    let [whole, split] = [100, 1].map(|size| {
+        let mut wire = Wire::new();
+        let post = wire.requests.post(1, "/");
+        wire.feed(post);
+        for _ in 0..9 {
+            wire.feed(frame::ping(*b"and you?"));
+        }
+        frame::data(1, "hello").as_ref().chunks(size).for_each(|piece| drop(wire.feed(piece)));
+        wire.connection
+    });
+    assert!(whole == split, "{whole:?}\n{split:?}");
+}
+
+#[test]
+fn a_client_that_has_only_stopped_sending_gets_its_answer() {
+    for half in [&b""[..], b"\0\0\x03\x01\x01\0\0\0\x03\x82\x86\x84"] {
+        let mut wire = Wire::new();
+        // Neither the ack of these settings nor the rest of that field block can come behind the FIN.
+        wire.connection = Connection::http2(Arc::default(), NOW);
+        wire.reader = Reader::new();
+        let request = wire.get(1);
+        wire.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), request.as_ref(), half]));
+        wire.connection.handle_eof(NOW);
+        wire.settle(NOW);
+        let now = later(60_000);
+        wire.connection.handle_timeout(now);
+        let head = ResponseHead { status: 204, fields: [], length: ResponseLength::Unknown };
+        wire.connection.respond(now, StreamId(1), head).expect("the request is still there");
+        wire.connection.finish(now, StreamId(1), []).expect("the response has no body");
+        assert!(matches!(&*wire.settle(now), [Sent::Headers { stream: 1, end: true, .. }]));
+    }
+}
