@@ -174,7 +174,7 @@ impl Channel {
     /// Gives the reader a piece; does not wake it where it is polled with `session`, which polls it next.
     pub(crate) fn push(&self, data: Bytes, session: &Waker) {
         let mut state = self.lock();
-        state.data.push_back(data);
+        state.keep(data);
         state.wake_reader_unless(session);
     }
 
@@ -265,7 +265,17 @@ impl Channel {
     }
 }
 
+/// Pieces that a slow reader leaves are joined up to this size: each costs far more than it holds.
+const JOINED: usize = 1024;
+
 impl State {
+    fn keep(&mut self, data: Bytes) {
+        match self.data.back_mut() {
+            Some(last) if last.len() + data.len() <= JOINED => *last = [&**last, &data].concat().into(),
+            _ => self.data.push_back(data),
+        }
+    }
+
     fn raise_demand(&mut self, interest: Interest) {
         self.demand.interest = self.demand.interest.max(interest);
         if let Some(session) = self.session.take() {
@@ -282,5 +292,23 @@ impl State {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crumbs_that_nobody_reads_are_kept_together() {
+        let channel = Channel::new(BodyLength::Unknown);
+        let crumbs = (0..10_000_u32).map(|at| Bytes::copy_from_slice(&[at.to_le_bytes()[0]]));
+        crumbs.for_each(|crumb| channel.push(crumb, Waker::noop()));
+        channel.push(Bytes::from(vec![7; 2 * JOINED]), Waker::noop());
+        let state = channel.lock();
+        assert_eq!(state.data.len(), 10_000_usize.div_ceil(JOINED) + 1);
+        let all: Vec<u8> = state.data.iter().flatten().copied().collect();
+        assert!(all[..10_000].iter().enumerate().all(|(at, byte)| *byte == at.to_le_bytes()[0]));
+        assert_eq!(all[10_000..], [7; 2 * JOINED]);
     }
 }
