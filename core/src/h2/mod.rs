@@ -300,8 +300,8 @@ impl Http2 {
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
         let drain = self.life.drains();
         let timed = self.streams.iter().filter(|stream| stream.life.is_timed());
-        let streams = timed.filter_map(|stream| stream.life.due(&config.timeouts, drain)).min();
-        self.life.due(&config.timeouts).map(|due| streams.map_or(due, |stream| stream.min(due)))
+        let streams = timed.filter_map(|stream| stream.life.due(&config.timeouts, drain));
+        streams.chain(self.life.due(&config.timeouts)).min()
     }
 
     pub(crate) fn drains(&self) -> Option<Drain> {
