@@ -7,10 +7,12 @@
 //! only to the next deadline, and a few times in a run; what time alone leads to is tried in every state.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use lameduck_core::Config;
+use lameduck_core::{Config, HalfClose};
+use lameduck_tests::model::Amount;
 use lameduck_tests::model::http2::script::{Aside, Opening, Part, Script, Stream};
-use lameduck_tests::model::http2::{Action, Invariant, State, probe};
+use lameduck_tests::model::http2::{Action, Deed, Invariant, Say, State, probe};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 /// What the checker walks through.
@@ -161,5 +163,110 @@ fn no_stream_is_lost_whenever_it_comes() {
 #[test]
 fn no_stream_with_a_body_is_lost_however_it_is_read() {
     explore(Script::new("a body", [post()]).stepwise().cut_at(&[9, 10]).with(&[Aside::Reset, Aside::Fin]));
-    explore(narrow(Script::new("a body, narrow", [post()])).stepwise().with(&[Aside::Reset]));
+    let late = [Aside::ReadLate, Aside::Reset];
+    explore(narrow(Script::new("a body, narrow, read late", [post()])).stepwise().with(&late));
+    let trailers = Stream::post([AB, Part::Padded(b"c"), Part::Trailers]);
+    explore(narrow(Script::new("padding and trailers, narrow", [trailers])).with_trailers().cut_at(&[9]));
+    let gives_up = [Aside::ReadLate];
+    explore(
+        Script::new("a body, a handler that gives up", [post()]).stepwise().with_resets().with(&gives_up),
+    );
+    explore(narrow(Script::new("a body beside another request", [post(), Stream::get()])).stepwise());
+    explore(Script::new("a body without an end", [post().without_end(), Stream::get()]).with(&[Aside::Fin]));
+}
+
+#[test]
+fn no_response_overruns_a_window_or_waits_for_one_for_ever() {
+    let long = || Stream::get().answered_by(3);
+    let grants = [Aside::Grant(2), Aside::Reset, Aside::ReadLate];
+    explore(Script::new("a window of one", [long()]).with_windows_of(1).with(&grants));
+    let grants = [Aside::Grant(2), Aside::Fin];
+    explore(Script::new("two, a window of one", [long(), long()]).with_windows_of(1).with(&grants));
+    let shrinks = [Aside::Resize(0), Aside::Grant(4), Aside::Reset];
+    explore(Script::new("a window that shrinks", [long()]).stepwise().with_windows_of(2).with(&shrinks));
+    let grows = [Aside::Resize(9)];
+    explore(
+        Script::new("a window that grows", [long(), long()]).with_trailers().with_windows_of(0).with(&grows),
+    );
+}
+
+/// A client that has used up all but `left` of the connection's window for responses.
+fn used_up(left: usize) -> (Stream, Vec<Action>) {
+    let all = 65_535 - left;
+    let prelude = vec![
+        Action::Say(Say::Opening, 42),
+        Action::Say(Say::Part(1), 18),
+        Action::Handle(1, Deed::Answer),
+        Action::Take(Amount::All),
+        Action::Take(Amount::All),
+    ];
+    (Stream::get().answered_by(all), prelude)
+}
+
+#[test]
+fn the_window_of_the_connection_is_shared_and_never_overrun() {
+    let (first, prelude) = used_up(2);
+    let streams = [first, Stream::get().answered_by(2), Stream::get().answered_by(2)];
+    let grants = [Aside::GrantAll(2), Aside::Reset];
+    explore(Script::new("two, a connection's window of two", streams).after(prelude).with(&grants));
+}
+
+/// DATA of just less than half the connection's window: the next octet makes it grant.
+static HALF: [u8; 16_383] = [b'-'; 16_383];
+
+#[test]
+fn no_window_of_the_connection_leaks() {
+    let upload = Stream::post([Part::Data(&HALF), Part::Data(&HALF)]);
+    let prelude = [
+        Action::Say(Say::Opening, 42),
+        Action::Say(Say::Part(1), 18),
+        Action::Say(Say::Part(1), 9 + 16_383),
+        Action::Say(Say::Part(1), 9 + 16_383),
+        Action::Handle(1, Deed::Release),
+        Action::Handle(1, Deed::Answer),
+        Action::Take(Amount::All),
+    ];
+    let wide = |config: &mut Config| {
+        config.limits.connection_window = 65_535;
+        config.limits.body_window = 65_535;
+    };
+    let padded = || Stream::post([AB, Part::Padded(b"c")]);
+    let on_the_edge =
+        |name, second| Script::new(name, [upload.clone(), second]).configured(wide).after(prelude.clone());
+    explore(
+        on_the_edge("a body on the window's edge", padded())
+            .stepwise()
+            .with_resets()
+            .cut_at(&[9, 10])
+            .with(&[Aside::Reset]),
+    );
+    explore(
+        on_the_edge("a body on the window's edge, read late", padded()).with(&[Aside::ReadLate, Aside::Fin]),
+    );
+}
+
+#[test]
+fn what_the_deadline_cuts_is_named() {
+    let soon = Duration::from_millis(1_500);
+    let two = || [Stream::get(), post()];
+    explore(Script::new("two, cut", two()).with_grace(soon).with_wakes(3).with(&[Aside::TakeOne]));
+    explore(Script::new("two, cut step by step", two()).stepwise().with_grace(soon));
+    let soonest = Duration::from_millis(500);
+    let window = Script::new("two, cut before the cutoff", two()).with_windows_of(0).with_grace(soonest);
+    explore(window.with_wakes(3).with(&[Aside::ReadLate, Aside::Fin]));
+}
+
+#[test]
+fn handlers_that_give_up_and_clients_that_leave_harm_nobody_else() {
+    let two = || [Stream::get(), Stream::get()];
+    explore(Script::new("two, handlers that give up", two()).stepwise().with_resets().with(&[Aside::Reset]));
+    let cancels = |config: &mut Config| config.half_close = HalfClose::Cancel;
+    let leaves = [Aside::Fin, Aside::ReadLate];
+    explore(Script::new("two, and a FIN means leaving", two()).configured(cancels).with(&leaves));
+}
+
+#[test]
+fn a_caller_without_manners_breaks_nothing() {
+    explore(Script::new("two, any order", [Stream::get(), Stream::get()]).without_manners());
+    explore(narrow(Script::new("a body, any order", [post()])).without_manners().with(&[Aside::Reset]));
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use lameduck_core::{Connection, Event, Instant, ResponseHead, ResponseLength, StreamId, Transmit};
-use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, code, frame};
+use lameduck_core::{
+    CloseReason, Config, Connection, Event, Instant, ResponseHead, ResponseLength, StreamId, Transmit,
+};
+use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, code, frame, setting};
 
 const NOW: Instant = Instant::ORIGIN;
 
@@ -18,7 +20,7 @@ struct Wire {
 impl Wire {
     fn new() -> Self {
         let mut wire = Self {
-            connection: Connection::http2(Arc::default(), NOW),
+            connection: Connection::http2(Arc::new(config()), NOW),
             requests: Requests::new(),
             reader: Reader::new(),
             events: Vec::new(),
@@ -37,7 +39,6 @@ impl Wire {
         let mut all = Vec::new();
         loop {
             let before = (self.events.len(), all.len());
-            self.events.extend(std::iter::from_fn(|| self.connection.poll_event()));
             if let Some(Transmit::Bytes(pieces)) = self.connection.poll_transmit(now) {
                 let bytes: Vec<u8> = pieces.flatten().copied().collect();
                 self.connection.transmitted(now, bytes.len());
@@ -46,6 +47,7 @@ impl Wire {
             while let Some(sent) = self.reader.read().expect("it is well formed") {
                 all.push(sent);
             }
+            self.events.extend(std::iter::from_fn(|| self.connection.poll_event()));
             if before == (self.events.len(), all.len()) {
                 return all;
             }
@@ -55,6 +57,14 @@ impl Wire {
     fn get(&mut self, stream: u32) -> Frame {
         self.requests.get(stream, "/")
     }
+}
+
+/// With windows of which a few frames are half.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.limits.connection_window = 65_535;
+    config.limits.body_window = 65_535;
+    config
 }
 
 fn later(millis: u64) -> Instant {
@@ -108,4 +118,50 @@ fn a_client_that_has_only_stopped_sending_gets_its_answer() {
         wire.connection.finish(now, StreamId(1), []).expect("the response has no body");
         assert!(matches!(&*wire.settle(now), [Sent::Headers { stream: 1, end: true, .. }]));
     }
+}
+
+#[test]
+fn a_body_that_nobody_reads_is_granted_again_the_same_however_it_is_split() {
+    let piece = frame::data(1, vec![b'-'; 16_000]);
+    let [whole, split] = [100_000, 999].map(|size| {
+        let mut wire = Wire::new();
+        let post = wire.requests.post(1, "/");
+        wire.feed(post);
+        wire.connection.discard_body(NOW, StreamId(1)).expect("the request is there");
+        let sent = |_| piece.as_ref().chunks(size).flat_map(|piece| wire.feed(piece)).collect::<Vec<_>>();
+        (0..4).flat_map(sent).collect::<Vec<_>>()
+    });
+    assert_eq!(whole, split);
+}
+
+#[test]
+fn what_was_on_its_way_to_a_stream_that_is_reset_is_ignored() {
+    let mut wire = Wire::new();
+    let post = wire.requests.post(1, "/");
+    wire.feed(post);
+    wire.connection.discard_body(NOW, StreamId(1)).expect("the request is there");
+    let head = ResponseHead { status: 204, fields: [], length: ResponseLength::Unknown };
+    wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+    wire.connection.finish(NOW, StreamId(1), []).expect("the response has no body");
+    let stop = Sent::RstStream { stream: 1, code: code::NO_ERROR };
+    assert_eq!(wire.settle(NOW).last(), Some(&stop));
+    for _ in 0..3 {
+        assert_eq!(wire.feed(frame::data(1, "on its way")), []);
+    }
+}
+
+#[test]
+fn a_client_that_has_stopped_sending_with_its_window_shut_does_not_stay_for_ever() {
+    let mut wire = Wire::new();
+    let request = wire.get(1);
+    wire.feed(frame::join([frame::settings(&[(setting::INITIAL_WINDOW_SIZE, 0)]), request]));
+    let head = ResponseHead { status: 200, fields: [], length: ResponseLength::Known(2) };
+    wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+    wire.connection.send_body(NOW, StreamId(1), "ok".into()).expect("the head declared it");
+    wire.connection.handle_eof(NOW);
+    wire.settle(NOW);
+    assert_eq!(wire.connection.poll_timeout(), Some(later(30_000)));
+    wire.connection.handle_timeout(later(30_000));
+    wire.settle(later(30_000));
+    assert_eq!(wire.events.last(), Some(&Event::Closed(CloseReason::PeerClosed)));
 }

@@ -191,8 +191,9 @@ pub struct State {
     /// What of the asides has been said.
     done: u32,
     wakes: u8,
-    /// Streams whose handler has been told, and those whose refusal has been.
+    /// Streams whose handler has been told, that it was cancelled, and whose refusal has been told.
     told: u32,
+    cancelled: u32,
     refused: u32,
     /// The last GOAWAY that the connection has written.
     announced: Option<(u32, u32)>,
@@ -221,6 +222,7 @@ impl State {
             done: 0,
             wakes: 0,
             told: 0,
+            cancelled: 0,
             refused: 0,
             announced: None,
             noticed_at: None,
@@ -599,6 +601,8 @@ impl State {
             Amount::All => self.output.len(),
         };
         let taken = self.output[..count].to_vec();
+        // A caller sends what it was given.
+        self.poll_transmit();
         self.connection.transmitted(self.now, count);
         self.client.take(&taken);
         if !script.has(Aside::ReadLate) {
@@ -796,11 +800,18 @@ impl State {
         }
     }
 
+    /// Once a stream, and none whose response the client has whole while nobody read its request any more.
     fn hear_cancelled(&mut self, id: StreamId, reason: CancelReason) {
+        let number = u32::try_from(id.0).unwrap_or(0);
         let before = self.turns.len();
-        self.turns.retain(|turn| u64::from(turn.number) != id.0);
-        self.require(Invariant::H7, self.turns.len() + 1 == before);
-        let is_reset = self.client.streams.get(index_of(id)).is_some_and(|view| view.reset);
+        self.turns.retain(|turn| turn.number != number);
+        let is_with_handler = self.turns.len() < before;
+        let view = self.client.view(number);
+        let is_answered = view.is_none_or(|view| view.reply == Reply::Whole);
+        let is_first = self.told & bit(number) != 0 && self.cancelled & bit(number) == 0;
+        let is_reset = view.is_some_and(|view| view.reset);
+        self.cancelled |= bit(number);
+        self.require(Invariant::H7, is_first && (is_with_handler || !is_answered));
         let fits = match reason {
             CancelReason::Reset(_) => is_reset,
             CancelReason::Refused(PeerError::SlowBody) | CancelReason::TimedOut(_) => true,
