@@ -30,7 +30,10 @@ pub(crate) struct Work {
 
 impl Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.head.method(), self.head.target())
+        // A CONNECT of HTTP/2 has no target (RFC 9113 section 8.5).
+        let authority = self.head.authority_bytes().filter(|_| self.head.target().is_empty());
+        let authority = authority.as_deref().map(String::from_utf8_lossy);
+        write!(f, "{} {}", self.head.method(), authority.as_deref().unwrap_or(self.head.target()))
     }
 }
 

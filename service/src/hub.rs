@@ -347,13 +347,7 @@ impl Hub {
     /// A connection has ended.
     pub(crate) fn closed(&self, number: u64, served: u64, cuts: Vec<Cut>) {
         self.served.fetch_add(served, Ordering::Relaxed);
-        for cut in &cuts {
-            tracing::warn!(
-                peer = %cut.peer, protocol = cut.protocol, stage = %cut.stage,
-                request = cut.request.as_deref().unwrap_or("none"), age_ms = cut.age.as_millis() as u64,
-                "cut: {}", cut.reason
-            );
-        }
+        cuts.iter().for_each(log_cut);
         self.change_with(|state, now, _| {
             state.holders.remove(&number);
             if cuts.is_empty() && state.server.level() != Level::Serve {
@@ -362,6 +356,12 @@ impl Hub {
             state.cut.extend(cuts);
             state.server.handle_closed(now);
         });
+    }
+
+    /// A request was cut in a drain, and its connection goes on.
+    pub(crate) fn cut(&self, cut: Cut) {
+        log_cut(&cut);
+        self.lock().cut.push(cut);
     }
 
     /// A connection says what a drain waits for.
@@ -408,6 +408,14 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn log_cut(cut: &Cut) {
+    tracing::warn!(
+        peer = %cut.peer, protocol = cut.protocol, stage = %cut.stage,
+        request = cut.request.as_deref().unwrap_or("none"), age_ms = cut.age.as_millis() as u64,
+        "cut: {}", cut.reason
+    );
 }
 
 impl fmt::Debug for Hub {

@@ -11,8 +11,9 @@ use std::task::{Context, Waker};
 
 use http::{Request, Response};
 use http_body::Body as HttpBody;
+use lameduck_core::server::Level;
 use lameduck_core::{
-    BodyLength, CancelReason, CloseReason, Connection, Event, RequestHead, StreamId, Version,
+    BodyLength, CancelReason, CloseReason, Connection, Event, RequestHead, Stage, StreamId, Timer, Version,
 };
 use tower_service::Service;
 
@@ -21,6 +22,7 @@ use crate::body::{Body, Channel};
 use crate::exchange::{self, Exchange, Outcome, Scene, Work};
 use crate::exchanges::{Entry, Exchanges, Place, Queues};
 use crate::head::{self, Form};
+use crate::hub::Cut;
 use crate::spare;
 use crate::spawn::{Spawn, Task};
 
@@ -214,13 +216,13 @@ where
                     self.crowd.iter_mut().for_each(|crowd| crowd.call_up(entry));
                 }
             }
-            Event::Cancelled { id, reason } => self.cancel(cx, id, reason),
+            Event::Cancelled { id, reason } => self.cancel(cx, scene, id, reason),
             Event::Refused { .. } => {}
             Event::Closed(reason) => self.ended = Some(reason),
         }
     }
 
-    fn cancel(&mut self, cx: &Context<'_>, id: StreamId, reason: CancelReason) {
+    fn cancel(&mut self, cx: &Context<'_>, scene: &Scene<'_>, id: StreamId, reason: CancelReason) {
         let entry = self.remove(id).map(|mut entry| {
             entry.cancel(reason);
             entry
@@ -228,6 +230,11 @@ where
         // Nothing but the connection's end gives a request of HTTP/1 up.
         let is_http2 = entry.as_ref().is_none_or(|entry| entry.work().head.version() == Version::Http2);
         if is_http2 && !matches!(reason, CancelReason::Closed(_)) {
+            if let CancelReason::TimedOut(timer) = reason
+                && let Some(work) = entry.as_ref().map(Entry::work).or_else(|| self.unsent_work(id))
+            {
+                name_stalled(scene, work, timer);
+            }
             return self.forget(id);
         }
         let Some(entry) = entry else { return };
@@ -235,6 +242,13 @@ where
         if crowd.unsent.iter().all(|one| one.id != id) {
             crowd.lost.push((id, entry.work().clone()));
         }
+    }
+
+    /// The request whose response has all been given, and has not been sent.
+    fn unsent_work(&self, id: StreamId) -> Option<&Work> {
+        let last = self.last.as_ref().filter(|last| last.id == id).map(|last| &last.work);
+        let unsent = || self.crowd.as_ref()?.unsent.iter().find(|one| one.id == id).map(|one| &one.work);
+        last.or_else(unsent)
     }
 
     /// What was left of a response that had all been given is not sent any more.
@@ -558,6 +572,20 @@ impl Channels {
         }
         // What follows a CONNECT in its HTTP/2 stream is the tunnel's, whatever the answer (RFC 9113 section 8.5).
         if at_once { Self { incoming: tunnel, tunnel: None } } else { Self { incoming, tunnel } }
+    }
+}
+
+/// In a drain, a response that its peer takes too slowly is cut by us.
+fn name_stalled(scene: &Scene<'_>, work: &Work, timer: Timer) {
+    if scene.hub.level() != Level::Serve {
+        scene.hub.cut(Cut {
+            peer: scene.peer,
+            protocol: scene.connection.status().protocol,
+            stage: Stage::Serving,
+            request: Some(work.to_string()),
+            age: scene.now.since(work.since),
+            reason: CloseReason::TimedOut(timer),
+        });
     }
 }
 

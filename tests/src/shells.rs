@@ -1,6 +1,6 @@
 //! The same service on every shell, over real sockets of the loopback.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -8,14 +8,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use http::{Request, Response};
 use lameduck_core::server::{Plan, Stage};
 use lameduck_core::{Allowance, Config, Timeouts};
 use lameduck_mio::Threads;
-use lameduck_service::{DrainHandle, Opened, Progress, Report, Server};
+use lameduck_service::{Body, DrainHandle, Opened, Progress, Report, Server};
 
 use socket2::{SockFilter, SockRef};
+use tower_service::Service;
 
-use crate::handlers::Handler;
+use crate::handlers::BoxError;
 use crate::peer::Peer;
 
 /// How long a test waits for what must come. It is never waited out, but where something is lost.
@@ -42,21 +44,28 @@ impl Shell {
     ///
     /// # Errors
     /// Those of the shell.
-    pub fn serve(self, opened: Opened, handler: Handler) -> io::Result<Report> {
+    pub fn serve<S, B>(self, opened: Opened, service: S) -> io::Result<Report>
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Display,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         match self {
             Self::Tokio => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(lameduck_tokio::serve(opened, handler))
+                runtime.block_on(lameduck_tokio::serve(opened, service))
             }
             Self::TokioThreads => {
                 let runtime =
                     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-                runtime.block_on(lameduck_tokio::serve(opened, handler))
+                runtime.block_on(lameduck_tokio::serve(opened, service))
             }
-            Self::Mio => lameduck_mio::serve(opened, handler, Threads::default()),
+            Self::Mio => lameduck_mio::serve(opened, service, Threads::default()),
             Self::MioThreads => {
                 let two = NonZeroUsize::MIN.saturating_add(1);
-                lameduck_mio::serve(opened, handler, Threads::new(two))
+                lameduck_mio::serve(opened, service, Threads::new(two))
             }
         }
     }
@@ -116,9 +125,16 @@ impl Setup {
         Bound { addresses, opened: server.config(self.config.clone()).plan(self.plan).open() }
     }
 
-    /// Serves with `handler` on `shell`.
-    pub fn start(&self, shell: Shell, handler: Handler) -> Running {
-        self.open().start(shell, handler)
+    /// Serves `service` on `shell`.
+    pub fn start<S, B>(&self, shell: Shell, service: S) -> Running
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Display,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.open().start(shell, service)
     }
 }
 
@@ -155,13 +171,20 @@ impl Bound {
         }
     }
 
-    /// Serves with `handler` on `shell`, in threads of its own.
-    pub fn start(self, shell: Shell, handler: Handler) -> Running {
+    /// Serves `service` on `shell`, in threads of its own.
+    pub fn start<S, B>(self, shell: Shell, service: S) -> Running
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Display,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let handle = self.opened.handle();
         let (sender, ended) = mpsc::channel();
         thread::spawn(move || {
             // A test that has failed no longer listens.
-            let _ = sender.send(shell.serve(self.opened, handler));
+            let _ = sender.send(shell.serve(self.opened, service));
         });
         Running { handle, addresses: self.addresses, ended }
     }
