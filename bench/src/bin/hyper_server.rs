@@ -1,26 +1,35 @@
-//! `hyper_server`: the peer to compare with, hyper's HTTP/1 server on a current-thread tokio runtime.
+//! `hyper_server`: the peer to compare with, hyper's server on a current-thread tokio runtime.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::graceful::GracefulShutdown;
-use lameduck_bench::hello;
+use lameduck_bench::handle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Answers every request with `Hello, world!`; drains on SIGTERM.
+/// Answers with the handler that `lameduck_server` has; drains on SIGTERM.
 #[derive(Parser)]
 struct Options {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Speak HTTP/2, by prior knowledge, and nothing else
+    #[arg(long, conflicts_with = "no_pipeline_flush")]
+    http2: bool,
     /// Write each pipelined answer by itself
     #[arg(long)]
     no_pipeline_flush: bool,
+}
+
+/// How hyper serves a connection.
+enum Http {
+    One(http1::Builder),
+    Two(http2::Builder<TokioExecutor>),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,21 +55,30 @@ async fn main() -> Result<()> {
 }
 
 /// hyper at its best: it gathers the answers to pipelined requests into one write, which is off by
-/// default, and runs no timers.
-fn http(options: &Options) -> http1::Builder {
+/// default, and runs no timers. HTTP/2 is as it is by default.
+fn http(options: &Options) -> Http {
+    if options.http2 {
+        return Http::Two(http2::Builder::new(TokioExecutor::new()));
+    }
     let mut http = http1::Builder::new();
     http.pipeline_flush(!options.no_pipeline_flush);
-    http
+    Http::One(http)
 }
 
-fn serve(http: &http1::Builder, graceful: &GracefulShutdown, stream: TcpStream) -> Result<()> {
+fn serve(http: &Http, graceful: &GracefulShutdown, stream: TcpStream) -> Result<()> {
     stream.set_nodelay(true)?;
-    let connection = http.serve_connection(TokioIo::new(stream), service_fn(hello));
-    let connection = graceful.watch(connection);
+    let stream = TokioIo::new(stream);
+    match http {
+        Http::One(http) => spawn(graceful.watch(http.serve_connection(stream, service_fn(handle)))),
+        Http::Two(http) => spawn(graceful.watch(http.serve_connection(stream, service_fn(handle)))),
+    }
+    Ok(())
+}
+
+fn spawn(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             eprintln!("connection failed: {error}");
         }
     });
-    Ok(())
 }

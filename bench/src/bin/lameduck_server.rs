@@ -1,17 +1,19 @@
-//! `lameduck_server`: lameduck as a library on one thread, with the handler that `hyper_server` has.
+//! `lameduck_server`: lameduck as a library, with the handler that `hyper_server` has.
 
+use std::num::NonZeroUsize;
 use std::thread;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
-use lameduck_bench::hello;
+use lameduck_bench::handle;
 use lameduck_mio::Threads;
 use lameduck_service::{DrainHandle, Server};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
+use tokio::runtime::{Builder, Runtime};
 use tower::service_fn;
 
-/// Answers every request with `Hello, world!`; drains on SIGTERM.
+/// Answers HTTP/1 and HTTP/2 with the handler that `hyper_server` has; drains on SIGTERM.
 #[derive(Parser)]
 struct Options {
     /// Address to listen on; port 0 takes a free one
@@ -20,6 +22,9 @@ struct Options {
     /// What drives the sockets
     #[arg(long, value_enum)]
     shell: Shell,
+    /// Threads that serve
+    #[arg(long, value_name = "N", default_value = "1")]
+    threads: NonZeroUsize,
 }
 
 #[derive(ValueEnum, Clone, Copy)]
@@ -39,14 +44,25 @@ fn main() -> Result<()> {
     drain_on_sigterm(opened.handle())?;
     match options.shell {
         Shell::Tokio => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(lameduck_tokio::serve(opened, service_fn(hello)))?;
+            runtime(options.threads)?.block_on(lameduck_tokio::serve(opened, service_fn(handle)))?;
         }
         Shell::Mio => {
-            lameduck_mio::serve(opened, service_fn(hello), Threads::default())?;
+            lameduck_mio::serve(opened, service_fn(handle), Threads::new(options.threads))?;
         }
     }
     Ok(())
+}
+
+fn runtime(threads: NonZeroUsize) -> Result<Runtime> {
+    let mut builder = match threads.get() {
+        1 => Builder::new_current_thread(),
+        count => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(count);
+            builder
+        }
+    };
+    Ok(builder.enable_all().build()?)
 }
 
 fn drain_on_sigterm(handle: DrainHandle) -> Result<()> {

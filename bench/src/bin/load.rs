@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use lameduck_bench::{idle, requests};
 
-/// HTTP/1.1 load over loopback, on one thread. Anything but whole 200s is an error.
+/// HTTP/1.1 load, and idle HTTP/2, over loopback, on one thread. Anything but whole 200s is an error.
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
