@@ -517,7 +517,7 @@ fn check(number: usize, exchange: &Exchange, asked: Option<&Message>, seen: &See
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig { cases: 150, max_shrink_time: 40_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_sent_is_what_arrives(setup in setup(), exchanges in vec(exchange(), 1..9)) {
