@@ -225,3 +225,22 @@ fn a_small_window_is_granted_again_to_a_peer_that_began_before_it_knew_of_it() {
     assert_eq!(late.resets(1), []);
     assert_eq!(late.release(1, 3 * 16_384), "WINDOW_UPDATE 1 +49152");
 }
+
+#[test]
+fn a_peer_that_leaves_with_all_its_answers_has_not_left_in_the_middle() {
+    let mut wire = Wire::greeted();
+    wire.get(1, "/");
+    wire.answer(1, "ok");
+    wire.taking = Taking::Nothing;
+    // What it does not take any more is our own GOAWAY.
+    wire.feed(frame::goaway(0, 0, ""));
+    wire.connection.handle_gone(wire.now());
+    assert_eq!(wire.settle(), "closed: PeerClosed");
+    let mut wire = Wire::greeted();
+    wire.get(1, "/");
+    wire.taking = Taking::Nothing;
+    wire.answer(1, "ok");
+    assert!(wire.connection.poll_transmit(wire.now()).is_some());
+    wire.connection.handle_gone(wire.now());
+    assert_eq!(wire.settle(), "closed: PeerLeft");
+}
