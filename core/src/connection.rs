@@ -160,12 +160,15 @@ impl Connection {
         }
     }
 
-    /// The preface of HTTP/2 comes in. It is told what has come, and that the server drains, if it does.
+    /// The preface of HTTP/2 comes in. It is told what has come, the date, and that the server drains, if it does.
     fn switch_to_http2(&mut self, bytes: &[u8]) {
         let (now, config) = (self.now, &self.config);
         let Protocol::Http1(http1) = &self.protocol else { return };
         let before = http1.beginning().unwrap_or(&[]);
         let mut http2 = Box::new(Http2::new(now, config));
+        if let Some(date) = http1.date() {
+            http2.set_date(date);
+        }
         if let Some(drain) = http1.drains() {
             http2.drain(now, config, drain.deadline);
         }
