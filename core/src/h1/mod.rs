@@ -420,10 +420,6 @@ impl Http1 {
         }
     }
 
-    pub(crate) fn date(&self) -> Option<Date> {
-        self.date
-    }
-
     pub(crate) fn has_output(&self) -> bool {
         !self.outbox.is_empty()
     }

@@ -102,7 +102,8 @@ impl ReceiveWindow {
         self.consumed = self.consumed.saturating_add(count);
         let half = self.size / 2;
         // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
-        let is_due = self.consumed >= half || (self.consumed >= self.left && self.consumed >= WORTH);
+        let is_low = i64::from(self.consumed) >= i64::from(self.left) && self.consumed >= WORTH;
+        let is_due = self.consumed >= half || is_low;
         if self.consumed == 0 || !is_due {
             return None;
         }
