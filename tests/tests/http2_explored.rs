@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lameduck_core::{
-    CloseReason, Config, Connection, Event, Instant, ResponseHead, ResponseLength, StreamId, Transmit,
+    CloseReason, Config, Connection, Date, Event, Instant, ResponseHead, ResponseLength, StreamId, Transmit,
 };
 use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, code, frame, setting};
 
@@ -164,4 +164,20 @@ fn a_client_that_has_stopped_sending_with_its_window_shut_does_not_stay_for_ever
     wire.connection.handle_timeout(later(30_000));
     wire.settle(later(30_000));
     assert_eq!(wire.events.last(), Some(&Event::Closed(CloseReason::PeerClosed)));
+}
+
+#[test]
+fn the_date_that_was_set_before_the_first_byte_is_that_of_the_first_response() {
+    let mut wire = Wire::new();
+    wire.connection = Connection::new(Arc::default(), NOW);
+    wire.reader = Reader::new();
+    let text = b"Sun, 06 Nov 1994 08:49:37 GMT";
+    wire.connection.set_date(Date::new(*text).expect("it is visible"));
+    let request = wire.get(1);
+    wire.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), request.as_ref()]));
+    let head = ResponseHead { status: 204, fields: [], length: ResponseLength::Unknown };
+    wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+    let sent = wire.settle(NOW);
+    let [Sent::Headers { fields, .. }] = &sent[..] else { panic!("a response: {sent:?}") };
+    assert!(fields.contains(&("date".to_owned(), text.to_vec())), "{fields:?}");
 }

@@ -204,3 +204,43 @@ fn a_slow_download_is_no_silence() {
     assert_eq!(wire.wait_millis(9_999), "");
     assert_eq!(wire.wait_millis(1), "closed: TimedOut(PingAck)");
 }
+
+/// It has opened a stream before it knew our SETTINGS, and keeps to them from then on.
+#[test]
+fn a_small_window_is_granted_again_to_a_peer_that_began_before_it_knew_of_it() {
+    let mut wire = Wire::new(&limited(|limits| limits.body_window = 1_000));
+    let post = wire.requests.post(1, "/");
+    wire.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), post.as_ref()]));
+    wire.feed(frame::settings_ack());
+    wire.feed(frame::data(1, [b'x'; 1_000]));
+    assert!(wire.release(1, 1_000).starts_with("WINDOW_UPDATE 1 +"), "it waits for this");
+    // Another still takes it for as large as usual: that is no fault, and given back too.
+    let mut late =
+        Wire::new(&limited(|limits| (limits.body_window, limits.body_window_most) = (1_000, 1_000)));
+    let post = late.requests.post(1, "/");
+    late.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), post.as_ref()]));
+    for _ in 0..3 {
+        late.feed(frame::data(1, [b'x'; 16_384]));
+    }
+    assert_eq!(late.resets(1), []);
+    assert_eq!(late.release(1, 3 * 16_384), "WINDOW_UPDATE 1 +49152");
+}
+
+#[test]
+fn a_peer_that_leaves_with_all_its_answers_has_not_left_in_the_middle() {
+    let mut wire = Wire::greeted();
+    wire.get(1, "/");
+    wire.answer(1, "ok");
+    wire.taking = Taking::Nothing;
+    // What it does not take any more is our own GOAWAY.
+    wire.feed(frame::goaway(0, 0, ""));
+    wire.connection.handle_gone(wire.now());
+    assert_eq!(wire.settle(), "closed: PeerClosed");
+    let mut wire = Wire::greeted();
+    wire.get(1, "/");
+    wire.taking = Taking::Nothing;
+    wire.answer(1, "ok");
+    assert!(wire.connection.poll_transmit(wire.now()).is_some());
+    wire.connection.handle_gone(wire.now());
+    assert_eq!(wire.settle(), "closed: PeerLeft");
+}

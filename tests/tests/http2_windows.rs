@@ -389,7 +389,9 @@ fn apply(wire: &mut Wire, sent: &mut [u32; 6], op: Op) {
             let of_connection = (65_535 + granted(wire.sent(), 0)).checked_sub(all);
             if of_stream >= Some(whole) && of_connection >= Some(whole) {
                 sent[usize::from(of)] += whole;
-                wire.feed(frame::data(number(of), vec![b'x'; size.into()]).padded(padding));
+                // Whole: of what nobody reads, the grants depend on how it is split.
+                let frame = frame::data(number(of), vec![b'x'; size.into()]).padded(padding);
+                wire.connection.handle_bytes(now, frame.as_ref());
             }
         }
         Op::End(of) => drop(wire.feed(frame::data(number(of), "").end_stream())),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use lameduck_bench::handle;
 use lameduck_mio::Threads;
-use lameduck_service::{DrainHandle, Server};
+use lameduck_service::{DrainHandle, Notices, Server};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 use tokio::runtime::{Builder, Runtime};
@@ -37,6 +37,8 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let server =
         Server::bind(&options.listen).with_context(|| format!("cannot listen on {}", options.listen))?;
+    // The handler has no use for it, and hyper gives its own none.
+    let server = server.notices(Notices::WithService);
     for address in server.addresses() {
         println!("listening on {address}");
     }

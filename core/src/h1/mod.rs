@@ -420,6 +420,10 @@ impl Http1 {
         }
     }
 
+    pub(crate) fn date(&self) -> Option<Date> {
+        self.date
+    }
+
     pub(crate) fn has_output(&self) -> bool {
         !self.outbox.is_empty()
     }

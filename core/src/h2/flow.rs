@@ -59,8 +59,10 @@ const WORTH: u32 = 4096;
 /// held up, the window doubles, so that a fast peer need not wait for grants.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ReceiveWindow {
-    /// What it may still send.
-    left: u32,
+    /// What it may still send; negative where it was allowed more before it knew the window's size.
+    left: i32,
+    /// How far `left` may fall.
+    floor: i32,
     /// What has been consumed and not been granted again.
     consumed: u32,
     size: u32,
@@ -70,22 +72,32 @@ pub(crate) struct ReceiveWindow {
 impl ReceiveWindow {
     pub(crate) fn new(size: u32, most: u32) -> Self {
         let size = size.min(LARGEST);
-        Self { left: size, consumed: 0, size, most: most.clamp(size, LARGEST) }
+        let left = i32::try_from(size).unwrap_or(i32::MAX);
+        Self { left, floor: 0, consumed: 0, size, most: most.clamp(size, LARGEST) }
+    }
+
+    /// The same, for a peer that may still take it for one of `other` (section 6.9.2): what it sends beyond the size is
+    /// no fault, and is granted again like the rest.
+    pub(crate) fn or_as_large_as(self, other: u32) -> Self {
+        let more = i32::try_from(other.saturating_sub(self.size)).unwrap_or(i32::MAX);
+        Self { floor: -more, ..self }
     }
 
     pub(crate) fn is_shut(&self) -> bool {
-        self.left == 0
+        self.left <= 0
     }
 
     /// The peer sent so much.
     pub(crate) fn take(&mut self, count: u32) -> Result<(), Exceeded> {
-        self.left = self.left.checked_sub(count).ok_or(Exceeded)?;
+        let left = i32::try_from(count).ok().and_then(|count| self.left.checked_sub(count));
+        self.left = left.filter(|left| *left >= self.floor).ok_or(Exceeded)?;
         Ok(())
     }
 
     /// So much has been consumed: what is to be granted for it now, if anything.
     pub(crate) fn consume(&mut self, count: u32) -> Option<u32> {
-        let held = self.size.saturating_sub(self.left).saturating_sub(self.consumed);
+        let taken = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
+        let held = u32::try_from(taken).unwrap_or(0);
         let count = count.min(held);
         self.consumed = self.consumed.saturating_add(count);
         let half = self.size / 2;
@@ -97,7 +109,7 @@ impl ReceiveWindow {
         let growth = if held == count { self.size.min(self.most.saturating_sub(self.size)) } else { 0 };
         let grant = core::mem::take(&mut self.consumed).saturating_add(growth);
         self.size = self.size.saturating_add(growth);
-        self.left = self.left.saturating_add(grant);
+        self.left = self.left.saturating_add_unsigned(grant);
         Some(grant)
     }
 }

@@ -324,8 +324,8 @@ impl Http2 {
     /// smaller than usual (section 6.9.2).
     fn stream_window(&self, limits: &Limits) -> ReceiveWindow {
         let size = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
-        let size = if self.life.awaits_settings_ack() { size.max(SendWindow::DEFAULT) } else { size };
-        ReceiveWindow::new(size, limits.body_window_most)
+        let window = ReceiveWindow::new(size, limits.body_window_most);
+        if self.life.awaits_settings_ack() { window.or_as_large_as(SendWindow::DEFAULT) } else { window }
     }
 
     /// A second field block ends the request (section 8.1). There is none in a tunnel (section 8.5).

@@ -81,9 +81,9 @@ impl Wire {
     pub fn greeted_with(config: &Config, settings: &[(u16, u32)]) -> Self {
         let mut wire = Self::new(config);
         wire.reader.apply(settings);
-        let grant = match u32::try_from(config.limits.connection_window.saturating_sub(65_535)) {
-            Ok(more @ 1..) => format!("WINDOW_UPDATE 0 +{more}; "),
-            _ => String::new(),
+        let grant = match config.limits.connection_window.saturating_sub(65_535) {
+            0 => String::new(),
+            more => format!("WINDOW_UPDATE 0 +{more}; "),
         };
         let hello = frame::join([PREFACE, frame::settings(settings).as_ref()]);
         assert_eq!(wire.feed(hello), format!("SETTINGS; {grant}SETTINGS ack"));

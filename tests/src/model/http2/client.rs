@@ -13,8 +13,14 @@ use super::script::{Part, Script};
 /// GOAWAY with this last stream leaves all open (RFC 9113 section 6.8).
 pub const NO_CUTOFF: u32 = (1 << 31) - 1;
 
-/// What the PINGs of a server may be.
+/// More DATA than a window has room for.
+pub const OVERRUN: Malformed = Malformed("DATA over a window");
+
+/// What the PING with the notice of a drain carries.
 const NOTICE: [u8; 8] = *b"lameduck";
+
+/// The fields of a block, as they stand there.
+type Lines = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A stream, as the client sees it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -287,7 +293,7 @@ impl Client {
             fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         view.reply = match (view.reply, view.stopped, &*fields) {
             (Reply::None, None, [(b":status", b"200"), rest @ ..])
-                if rest == mine && !end || rest == declared && !end =>
+                if !end && (rest == mine || rest == declared) =>
             {
                 Reply::Part(0)
             }
@@ -304,7 +310,7 @@ impl Client {
     }
 
     /// With a table that is made anew of all blocks so far.
-    fn decode(&mut self, block: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Malformed> {
+    fn decode(&mut self, block: &[u8]) -> Result<Lines, Malformed> {
         let mut decoder = Decoder::new();
         for block in &self.blocks {
             decoder.decode(block).map_err(|_| Malformed("HPACK that was right before"))?;
@@ -324,7 +330,7 @@ impl Client {
         let view = self.stream(number)?;
         view.window -= length;
         if length > 0 && (initial + view.window < 0 || connection < 0) {
-            return Err(Malformed("DATA over a window"));
+            return Err(OVERRUN);
         }
         let Reply::Part(before) = view.reply else { return Err(Malformed("DATA where no body can be")) };
         let count = before + data.len();
