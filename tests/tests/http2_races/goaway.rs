@@ -229,7 +229,7 @@ fn a_peer_that_acks_another_ping_has_not_heard(shell: Shell) {
     let data = await_notice(&mut peer);
     peer.send(frame::ping_ack(data.map(|octet| !octet)));
     ask(&mut peer, 1, "/one");
-    let waits = server.handle.progress().holders[0].due.map(|due| due.timer);
+    let waits = server.await_holders(1).holders[0].due.map(|due| due.timer);
     assert_eq!(waits, Some(Timer::GoawayAck));
     let is_cutoff = |sent: &&Sent| matches!(sent, Sent::GoAway { last, .. } if *last != NO_CUTOFF);
     assert_eq!(peer.sent().iter().find(is_cutoff), None);
