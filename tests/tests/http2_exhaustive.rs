@@ -175,6 +175,8 @@ fn no_stream_with_a_body_is_lost_however_it_is_read() {
     explore(
         narrow(Script::new("a body beside another request", [Stream::post([AB]), Stream::get()])).stepwise(),
     );
+    let too_late = [Stream::post([Part::Trailers]), Stream::get()];
+    explore(Script::new("trailers that come too late", too_late).with_resets().with(&[Aside::ReadLate]));
     explore(Script::new("a body without an end", [post().without_end(), Stream::get()]).with(&[Aside::Fin]));
 }
 
