@@ -17,11 +17,51 @@ const SENT_ROOM: usize = 4096;
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Outbox {
     /// What goes before `tail`.
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
     tail: Vec<u8>,
     /// How much of `tail` has been sent; zero while there are pieces.
     tail_sent: usize,
     len: usize,
+}
+
+/// A piece of the queue.
+#[derive(Clone, Debug)]
+enum Piece {
+    Shared(Bytes),
+    /// What stands between two shared ones, the head of a frame say: not worth an allocation.
+    Brief {
+        bytes: [u8; BRIEF],
+        start: u8,
+        end: u8,
+    },
+}
+
+const BRIEF: usize = 24;
+
+impl Piece {
+    /// A copy of `bytes`, where they are few.
+    fn brief(bytes: &[u8]) -> Option<Self> {
+        let mut kept = [0; BRIEF];
+        kept.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self::Brief { bytes: kept, start: 0, end: bytes.len() as u8 })
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Brief { bytes, start, end } => {
+                bytes.get(usize::from(*start)..usize::from(*end)).unwrap_or(&[])
+            }
+        }
+    }
+
+    /// Forgets the first `count` bytes, of which there are more.
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Shared(bytes) => bytes.advance(count.min(bytes.len())),
+            Self::Brief { start, end, .. } => *start = start.saturating_add(count as u8).min(*end),
+        }
+    }
 }
 
 impl Outbox {
@@ -50,15 +90,20 @@ impl Outbox {
         }
         self.seal_tail();
         self.len += data.len();
-        self.pieces.push_back(data);
+        self.pieces.push_back(Piece::Shared(data));
     }
 
     fn seal_tail(&mut self) {
-        let mut tail = Bytes::from(core::mem::take(&mut self.tail));
-        tail.advance(core::mem::take(&mut self.tail_sent).min(tail.len()));
-        if !tail.is_empty() {
-            self.pieces.push_back(tail);
+        let sent = core::mem::take(&mut self.tail_sent).min(self.tail.len());
+        let Some(brief) = self.tail.get(sent..).and_then(Piece::brief) else {
+            let mut tail = Bytes::from(core::mem::take(&mut self.tail));
+            tail.advance(sent);
+            return self.pieces.push_back(Piece::Shared(tail));
+        };
+        if sent < self.tail.len() {
+            self.pieces.push_back(brief);
         }
+        self.tail.clear();
     }
 
     /// The bytes that wait, in their order; no piece is empty.
@@ -74,11 +119,11 @@ impl Outbox {
         self.len -= count;
         let mut left = count;
         while let Some(first) = self.pieces.front_mut() {
-            if left < first.len() {
-                first.advance(left);
-                return;
+            let length = first.as_slice().len();
+            if left < length {
+                return first.advance(left);
             }
-            left -= first.len();
+            left -= length;
             self.pieces.pop_front();
         }
         self.tail_sent += left;
@@ -100,7 +145,7 @@ impl Outbox {
 /// Bytes to be sent, in their order; no piece is empty.
 #[derive(Clone, Debug)]
 pub struct Pieces<'a> {
-    shared: vec_deque::Iter<'a, Bytes>,
+    shared: vec_deque::Iter<'a, Piece>,
     tail: &'a [u8],
 }
 
@@ -109,7 +154,7 @@ impl<'a> Iterator for Pieces<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         match self.shared.next() {
-            Some(piece) => Some(piece),
+            Some(piece) => Some(piece.as_slice()),
             None => Some(core::mem::take(&mut self.tail)).filter(|tail| !tail.is_empty()),
         }
     }
