@@ -8,7 +8,9 @@ use lameduck_tests::on_every_shell;
 use lameduck_tests::peer::End;
 use lameduck_tests::shells::{Running, Shell};
 
-use crate::kit::{ack_notice, await_fin, await_notice, hear_of_the_drain, patient, reset_code, whole};
+use crate::kit::{
+    ack_notice, await_fin, await_notice, expect_fin, hear_of_the_drain, patient, reset_code, whole,
+};
 
 on_every_shell!(
     each_stream_that_is_left_at_the_deadline_is_reset_and_named,
@@ -101,7 +103,7 @@ fn r27_a_stream_whose_window_stays_shut_is_named_before_the_deadline(shell: Shel
     server.drain();
     assert_eq!(hear_of_the_drain(&mut peer), 1);
     assert_eq!(reset_code(&mut peer, 1), code::CANCEL);
-    peer.expect_fin();
+    expect_fin(peer);
     let report = server.report();
     assert_eq!(report.served, 0);
     let [cut] = &report.cut[..] else { panic!("{report:#?}") };
@@ -150,6 +152,6 @@ fn who_holds_a_drain_is_known_while_it_lasts(shell: Shell) {
     assert_eq!(holder.due.map(|due| due.timer), Some(Timer::GoawayAck), "{holder:#?}");
     assert_eq!(ack_notice(&mut peer, data), 3);
     peer.send(frame::rst_stream(3, code::CANCEL));
-    peer.expect_fin();
+    expect_fin(peer);
     server.clean_report();
 }

@@ -11,7 +11,7 @@ use lameduck_tests::handlers::{Handler, Tap, block_on, empty, next_piece, pipe, 
 use lameduck_tests::on_every_shell;
 use lameduck_tests::shells::Shell;
 
-use crate::kit::{await_fin, hear_of_the_drain, patient, reset_code, whole};
+use crate::kit::{await_fin, expect_fin, hear_of_the_drain, patient, reset_code, whole};
 
 on_every_shell!(
     events_are_told_of_the_drain_and_end_themselves,
@@ -55,7 +55,7 @@ fn events_are_told_of_the_drain_and_end_themselves(shell: Shell) {
     for stream in (1..40).step_by(2) {
         assert_eq!(whole(&mut peer, stream).body, b"data: 1\n\nretry: 1000\n\n");
     }
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 20);
 }
 
@@ -155,7 +155,7 @@ fn tunnels_carry_both_ways_beside_each_other(shell: Shell) {
     echoes(&mut peer, 3, "still three");
     peer.send(frame::data(3, "").end_stream());
     assert_eq!(whole(&mut peer, 3).body, b"THREESTILL THREE");
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 2);
 }
 

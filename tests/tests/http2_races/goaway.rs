@@ -9,8 +9,8 @@ use lameduck_tests::on_every_shell;
 use lameduck_tests::shells::Shell;
 
 use crate::kit::{
-    Desk, NO_CUTOFF, ack_notice, answered, answered_path, ask, await_fin, await_notice, hear_of_the_drain,
-    patient,
+    Desk, NO_CUTOFF, ack_notice, answered, answered_path, ask, await_fin, await_notice, expect_fin,
+    hear_of_the_drain, patient,
 };
 
 on_every_shell!(
@@ -37,7 +37,7 @@ fn an_idle_connection_hears_of_a_drain_at_once_in_two_phases(shell: Shell) {
     server.drain();
     let data = await_notice(&mut peer);
     assert_eq!(ack_notice(&mut peer, data), 3);
-    peer.expect_fin();
+    expect_fin(peer);
     let report = server.clean_report();
     assert_eq!((report.served, report.drained), (2, 1));
 }
@@ -47,7 +47,7 @@ fn a_connection_without_a_request_hears_of_a_drain_at_once(shell: Shell) {
     let mut peer = Peer::greeted(server.address());
     server.drain();
     assert_eq!(hear_of_the_drain(&mut peer), 0);
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().drained, 1);
 }
 
@@ -85,7 +85,7 @@ fn r8_a_peer_that_never_acks_the_notice_has_its_time(shell: Shell) {
     server.drain();
     await_notice(&mut peer);
     assert_eq!(peer.until_goaway(), (1, code::NO_ERROR));
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().drained, 1);
 }
 
@@ -106,7 +106,7 @@ fn r8_a_peer_that_never_acks_keeps_its_streams(shell: Shell) {
         desk.let_on(path);
         answered(&mut peer, stream, path, 0);
     }
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 2);
 }
 
@@ -130,7 +130,7 @@ fn r8_pings_and_settings_are_acked_in_every_phase(shell: Shell) {
     check(&mut peer, *b"cut off!");
     desk.let_on("/one");
     answered(&mut peer, 1, "/one", 0);
-    peer.expect_fin();
+    expect_fin(peer);
     server.clean_report();
 }
 
@@ -149,7 +149,7 @@ fn r9_headers_on_the_wire_when_the_notice_goes_out_are_served(shell: Shell) {
     for stream in (3..40).step_by(2) {
         answered_path(&mut peer, stream, &format!("/{stream}"));
     }
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 20);
 }
 
@@ -171,7 +171,7 @@ fn r10_the_last_goaway_says_which_streams_were_taken(shell: Shell) {
         desk.let_on(&format!("/{stream}"));
         answered(&mut peer, stream, format!("/{stream}"), 0);
     }
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 2);
 }
 
@@ -234,7 +234,7 @@ fn a_peer_that_acks_another_ping_has_not_heard(shell: Shell) {
     let is_cutoff = |sent: &&Sent| matches!(sent, Sent::GoAway { last, .. } if *last != NO_CUTOFF);
     assert_eq!(peer.sent().iter().find(is_cutoff), None);
     assert_eq!(ack_notice(&mut peer, data), 1);
-    peer.expect_fin();
+    expect_fin(peer);
     server.clean_report();
 }
 
@@ -254,9 +254,9 @@ fn a_peer_that_leaves_first_gets_what_it_has_asked_for(shell: Shell) {
     assert_eq!(hear_of_the_drain(&mut lost), 1);
     lost.send(frame::rst_stream(1, code::CANCEL));
     desk.await_drop("/lost");
-    lost.expect_fin();
+    expect_fin(lost);
     desk.let_on("/one");
     answered(&mut peer, 1, "/one", 0);
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 1);
 }

@@ -169,12 +169,32 @@ pub(crate) fn reset_code(peer: &mut Peer, stream: u32) -> u32 {
     }
 }
 
-/// Waits for the server's FIN; whatever comes before.
+/// Waits for the server's FIN, and acks the PING behind the last response, which asks whether that has been read; what
+/// else comes before.
 #[track_caller]
 pub(crate) fn await_fin(peer: &mut Peer) -> Vec<Sent> {
-    let (rest, end) = peer.rest();
-    assert_eq!(end, End::Fin, "after {rest:#?}");
-    rest
+    let mut rest = Vec::new();
+    let mut pings = 0;
+    loop {
+        match peer.try_read() {
+            Ok(Sent::Ping(data)) => {
+                peer.send(frame::ping_ack(data));
+                pings += 1;
+            }
+            Ok(sent) => rest.push(sent),
+            Err(end) => {
+                assert_eq!(end, End::Fin, "after {rest:#?}");
+                assert!(pings <= 1, "{pings} of them");
+                return rest;
+            }
+        }
+    }
+}
+
+/// Waits for the server's FIN, before which nothing must come but the question whether all has been read.
+#[track_caller]
+pub(crate) fn expect_fin(mut peer: Peer) {
+    assert_eq!(await_fin(&mut peer), []);
 }
 
 /// Waits for the server's FIN, before which nothing must come but windows for bodies that have come.

@@ -5,7 +5,7 @@ use lameduck_tests::h2::{Peer, Sent, code, fields, frame};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::shells::{Running, Setup, Shell};
 
-use crate::kit::{Desk, answered, expect_end, hear_of_the_drain, patient, reset_code, whole};
+use crate::kit::{Desk, answered, expect_end, expect_fin, hear_of_the_drain, patient, reset_code, whole};
 
 on_every_shell!(
     r11_a_late_stream_is_refused_and_safe_to_retry,
@@ -63,7 +63,7 @@ fn r12_a_late_streams_fields_keep_hpack_in_step(shell: Shell) {
     let reply = whole(&mut peer, 1);
     assert_eq!(reply.field("x-sum"), Some(late[4].1));
     assert_eq!(reply.body, b"/taken 3");
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(desk.calls("/late"), 0);
     assert_eq!(server.clean_report().served, 1);
 }

@@ -4,16 +4,18 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lameduck_core::{Allowance, CancelReason, ErrorCode};
+use lameduck_core::{Allowance, CancelReason, ErrorCode, Timer};
 use lameduck_service::DrainNotice;
 use lameduck_tests::h2::{Peer, Sent, code, frame, setting};
 use lameduck_tests::handlers::{Handler, Latch, block_on, collect, pipe, streaming, telling, text};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::peer;
 use lameduck_tests::shells::Shell;
+use socket2::SockRef;
 
 use crate::kit::{
-    Desk, ack_notice, answered, await_fin, await_notice, expect_end, hear_of_the_drain, patient, whole,
+    Desk, ack_notice, answered, await_fin, await_notice, expect_end, expect_fin, hear_of_the_drain, patient,
+    whole,
 };
 
 on_every_shell!(
@@ -25,6 +27,8 @@ on_every_shell!(
     r16_a_peer_that_never_closes_is_left_after_the_linger,
     r16_a_peer_that_never_stops_sending_is_left_after_the_linger,
     r26_a_slow_reader_gets_all_of_its_responses,
+    r26_a_slow_reader_is_not_reset_for_what_it_sends_meanwhile,
+    r26_a_reader_that_does_not_say_so_has_its_time,
     the_notice_reaches_every_handler_with_its_deadline,
     a_stream_that_its_client_resets_in_a_drain_is_over,
     a_client_that_leaves_in_a_drain_cancels_all_its_handlers,
@@ -63,7 +67,7 @@ fn r22_streams_that_other_threads_answer_outlive_the_cutoff(shell: Shell) {
     for stream in numbers().rev() {
         assert_eq!(whole(&mut peer, stream).body, format!("/{stream}").as_bytes());
     }
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, u64::from(STREAMS));
 }
 
@@ -100,7 +104,7 @@ fn r22_a_response_under_way_is_finished_as_its_windows_open(shell: Shell) {
     peer.grant(3, 200_000);
     peer.grant(3, 199_000);
     assert_eq!(whole(&mut peer, 3).body, body);
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 2);
 }
 
@@ -209,7 +213,7 @@ fn r16_a_peer_that_never_closes_is_left_after_the_linger(shell: Shell) {
     server.drain();
     hear_of_the_drain(&mut peer);
     assert_eq!(server.clean_report().drained, 1);
-    peer.expect_fin();
+    expect_fin(peer);
 }
 
 fn r16_a_peer_that_never_stops_sending_is_left_after_the_linger(shell: Shell) {
@@ -252,8 +256,51 @@ fn r26_a_slow_reader_gets_all_of_its_responses(shell: Shell) {
     for stream in [1, 3, 5] {
         assert!(whole(&mut peer, stream).body == body);
     }
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 3);
+}
+
+/// What is sent is in the kernel's hands, and takes its time; every client goes on sending meanwhile. A server that had
+/// closed would meet that with a reset, and lose what is on its way.
+fn r26_a_slow_reader_is_not_reset_for_what_it_sends_meanwhile(shell: Shell) {
+    let setup = patient().timeouts(|timeouts| {
+        timeouts.write = Allowance::millis(60_000, 30_000);
+        timeouts.linger_quiet = Allowance::millis(60_000, 1);
+    });
+    let server = setup.start(shell, Handler::new(|_| async { text(vec![b'z'; 500_000]) }));
+    let mut peer = Peer::greeted(server.address());
+    SockRef::from(peer.socket.stream()).set_recv_buffer_size(100_000).expect("it is connected");
+    peer.grant(0, 500_000);
+    server.drain();
+    let data = await_notice(&mut peer);
+    peer.get(1, "/");
+    peer.grant(1, 500_000);
+    peer.send(frame::ping_ack(data));
+    // All has been sent, and next to nothing has been read.
+    let waits_for = || server.await_holders(1).holders[0].due.map(|due| due.timer);
+    while waits_for() != Some(Timer::Receipt) {
+        thread::yield_now();
+    }
+    peer.grant(0, 1);
+    assert_eq!(whole(&mut peer, 1).body.len(), 500_000);
+    assert_eq!(peer.sent().iter().filter(|sent| matches!(sent, Sent::GoAway { last: 1, .. })).count(), 1);
+    expect_fin(peer);
+    assert_eq!(server.clean_report().served, 1);
+}
+
+/// And no more.
+fn r26_a_reader_that_does_not_say_so_has_its_time(shell: Shell) {
+    let setup = patient().timeouts(|timeouts| timeouts.write = Allowance::millis(60_000, 80));
+    let server = setup.start(shell, Handler::echoing_the_path());
+    let mut peer = Peer::greeted(server.address());
+    server.drain();
+    let data = await_notice(&mut peer);
+    peer.get(1, "/");
+    whole(&mut peer, 1);
+    assert_eq!(ack_notice(&mut peer, data), 1);
+    assert!(matches!(peer.rest(), (rest, peer::End::Fin) if matches!(rest[..], [Sent::Ping(_)])));
+    drop(peer);
+    assert_eq!(server.report().served, 1);
 }
 
 /// Notice is not cancellation: each hears it, knows how long it has, and answers.
@@ -315,7 +362,7 @@ fn a_stream_that_its_client_resets_in_a_drain_is_over(shell: Shell) {
     peer.send_all(&[frame::rst_stream(1, code::CANCEL), frame::rst_stream(3, code::CANCEL)]);
     desk.await_drop("/held");
     gone.block("the end of the stream");
-    peer.expect_fin();
+    expect_fin(peer);
     assert_eq!(server.clean_report().served, 0);
 }
 
@@ -381,6 +428,6 @@ fn a_handler_that_panics_takes_no_other_stream_with_it(shell: Shell) {
     assert_eq!(ack_notice(&mut peer, data), 3);
     desk.let_on("/one");
     answered(&mut peer, 1, "/one", 0);
-    peer.expect_fin();
+    expect_fin(peer);
     server.clean_report();
 }
