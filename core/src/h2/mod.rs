@@ -189,6 +189,7 @@ impl Http2 {
     // What came from the network or the clock.
 
     /// After the peer's FIN there is nothing that could have come.
+    #[inline(never)]
     pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, bytes: &[u8]) {
         if self.life.peer_has_finished() {
             return;
@@ -284,6 +285,7 @@ impl Http2 {
 
     // What the caller is to do.
 
+    #[inline(never)]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
             if let Event::Request { id, .. } = &event {
@@ -303,6 +305,7 @@ impl Http2 {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         self.pump(now);
         self.settle(now);
@@ -317,6 +320,7 @@ impl Http2 {
         Some(Transmit::Bytes(self.outbox.pieces()))
     }
 
+    #[inline(never)]
     pub(crate) fn transmitted(&mut self, now: Instant, count: usize) {
         if count > 0 && !self.outbox.is_empty() {
             self.outbox.advance(count);

@@ -25,6 +25,7 @@ const STREAM_QUEUE: usize = 64 * 1024;
 const STREAM_QUEUE_LEAST: usize = 16 * 1024;
 
 impl Http2 {
+    #[inline(never)]
     pub(crate) fn respond<'a>(
         &mut self,
         now: Instant,
@@ -92,6 +93,7 @@ impl Http2 {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) fn send_body(&mut self, now: Instant, id: StreamId, data: Bytes) -> Result<(), ApiMisuse> {
         let Self { streams, schedule, .. } = self;
         let stream = begun(streams, id)?;
@@ -113,6 +115,7 @@ impl Http2 {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) fn finish<'a>(
         &mut self,
         now: Instant,
