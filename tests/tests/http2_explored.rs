@@ -181,3 +181,23 @@ fn the_date_that_was_set_before_the_first_byte_is_that_of_the_first_response() {
     let [Sent::Headers { fields, .. }] = &sent[..] else { panic!("a response: {sent:?}") };
     assert!(fields.contains(&("date".to_owned(), text.to_vec())), "{fields:?}");
 }
+
+#[test]
+fn an_end_that_leaves_the_reset_of_a_stream_unsent_is_a_cut() {
+    let ends: [(fn(&mut Connection), CloseReason); 2] = [
+        (|connection| connection.abort(NOW), CloseReason::CutByForce),
+        (|connection| connection.handle_gone(NOW), CloseReason::PeerLeft),
+    ];
+    for (end, reason) in ends {
+        let mut wire = Wire::new();
+        let request = wire.get(1);
+        wire.feed(request);
+        let head = ResponseHead { status: 200, fields: [], length: ResponseLength::Unknown };
+        wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+        wire.settle(NOW);
+        wire.connection.reset(NOW, StreamId(1)).expect("the response is not over");
+        end(&mut wire.connection);
+        wire.settle(NOW);
+        assert_eq!(wire.events.last(), Some(&Event::Closed(reason)));
+    }
+}

@@ -473,6 +473,7 @@ impl Http2 {
         }
         if let Some(code) = code {
             self.reset_stream(number, code, stream.window);
+            self.life.given_up();
         }
     }
 
