@@ -19,6 +19,9 @@ pub const OVERRUN: Malformed = Malformed("DATA over a window");
 /// What the PING with the notice of a drain carries.
 const NOTICE: [u8; 8] = *b"lameduck";
 
+/// What the PING behind the last response carries.
+const RECEIPT: [u8; 8] = *b"all read";
+
 /// The fields of a block, as they stand there.
 type Lines = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -61,8 +64,9 @@ pub struct Client {
     pub credit: i64,
     /// The last stream of the server's last GOAWAY, and its code.
     pub goaway: Option<(u32, u32)>,
-    /// The server's PINGs that it could ack: the one with the notice, the other.
-    pub asked: [bool; 2],
+    /// The server's PINGs that it could ack: the one with the notice, the one that asks for a sign of life, the one
+    /// behind the last response.
+    pub asked: [bool; 3],
     /// Whether it knows the server's SETTINGS.
     pub is_greeted: bool,
     window: i64,
@@ -83,7 +87,7 @@ impl Client {
             streams: Vec::new(),
             credit: 65_535,
             goaway: None,
-            asked: [false; 2],
+            asked: [false; 3],
             is_greeted: false,
             window: 65_535,
             initial: 65_535,
@@ -209,6 +213,11 @@ impl Client {
         self.unread.is_empty()
     }
 
+    /// Whether it has been asked if it has read the last response, and has not said so.
+    pub fn owes_receipt(&self) -> bool {
+        self.asked[2] || self.unread.windows(RECEIPT.len()).any(|window| window == RECEIPT)
+    }
+
     /// What it was sent and has not read, and what is still to come to it, from a whole frame on.
     pub fn unread_with(&self, pending: &[u8]) -> Vec<u8> {
         [&self.unread, pending].concat()
@@ -226,6 +235,7 @@ impl Client {
             _ if !self.is_greeted => return Err(Malformed("a first frame that is not SETTINGS")),
             (kind::SETTINGS, flag::ACK, 0) => self.take_settings_ack(),
             (kind::PING, 0, 0) if payload == NOTICE => self.asked[0] = true,
+            (kind::PING, 0, 0) if payload == RECEIPT => self.asked[2] = true,
             (kind::PING, 0, 0) => self.asked[1] = true,
             (kind::PING, flag::ACK, 0) => {}
             (kind::GOAWAY, 0, 0) => self.take_goaway(word(0)?, word(4)?)?,

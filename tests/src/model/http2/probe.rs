@@ -13,8 +13,8 @@ use crate::model::script::Manners;
 use crate::model::{Amount, Peer};
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, handshake, field block,
-/// body, window, write, linger.
-const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 1 + 5 + 10 + 10 + 10 + 2);
+/// body, window, write, receipt, linger.
+const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 1 + 5 + 10 + 10 + 10 + 10 + 2);
 
 /// How long, behind the deadline, what was cut may take to be told.
 const LAST_WORD: Duration = Duration::from_millis(100);
