@@ -277,4 +277,7 @@ fn handlers_that_give_up_and_clients_that_leave_harm_nobody_else() {
 fn a_caller_without_manners_breaks_nothing() {
     explore(Script::new("two, any order", [Stream::get(), Stream::get()]).without_manners());
     explore(narrow(Script::new("a body, any order", [post()])).without_manners().with(&[Aside::Reset]));
+    let soon = Duration::from_millis(500);
+    let cut = Script::new("two, cut in any order", [Stream::get(), Stream::get()]).with_grace(soon);
+    explore(cut.without_manners().with_wakes(3).with(&[Aside::TakeOne]));
 }

@@ -213,9 +213,12 @@ impl Client {
         self.unread.is_empty()
     }
 
-    /// Whether it has been asked if it has read the last response, and has not said so.
-    pub fn owes_receipt(&self) -> bool {
-        self.asked[2] || self.unread.windows(RECEIPT.len()).any(|window| window == RECEIPT)
+    /// Whether the server may not take it that the last response has been read: it has been asked and has not said
+    /// so, or has not read one and has acked all that it was asked before.
+    pub fn may_lose_a_response(&self) -> bool {
+        let has_unread = |payload: [u8; 8]| self.unread.windows(8).any(|window| window == payload);
+        let is_silent = self.asked[0] || has_unread(NOTICE);
+        self.asked[2] || has_unread(RECEIPT) || has_end_of_response(&self.unread) && !is_silent
     }
 
     /// What it was sent and has not read, and what is still to come to it, from a whole frame on.
@@ -378,6 +381,17 @@ fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
 
 fn number_of(frame: &[u8]) -> u32 {
     frame[5..HEADER].iter().fold(0, |number, octet| number << 8 | u32::from(*octet))
+}
+
+/// Whether a response ends among whole frames.
+fn has_end_of_response(mut bytes: &[u8]) -> bool {
+    while let Some(payload) = frame_at(bytes) {
+        if matches!(bytes[3], kind::HEADERS | kind::DATA) && bytes[4] & flag::END_STREAM != 0 {
+            return true;
+        }
+        bytes = &bytes[HEADER + payload.len()..];
+    }
+    false
 }
 
 /// The GOAWAYs among whole frames: the last stream and the code of each.

@@ -184,7 +184,7 @@ pub struct State {
     pub output: Vec<u8>,
     /// Whether our FIN has gone.
     pub fin: bool,
-    /// It went before the client had said that it has read the last response, though it was asked.
+    /// It went before the client had said that it has read the last response.
     is_unheard: bool,
     /// What of the words that are being said has not arrived, and what they are.
     coming: Option<(Say, Vec<u8>, usize)>,
@@ -499,7 +499,7 @@ impl State {
         if is_whole.is_none() {
             self.fin = true;
             let is_saying = matches!(self.coming, Some((Say::AckReceipt, ..)));
-            self.is_unheard = is_saying || self.client.owes_receipt();
+            self.is_unheard = is_saying || self.client.may_lose_a_response();
         }
         is_whole.is_none()
     }

@@ -67,6 +67,8 @@ impl State {
                 if script.manners == Manners::Faithful {
                     self.read(script);
                     self.judge(reason);
+                } else if reason == CloseReason::StreamsCut {
+                    self.judge_streams(Invariant::H17);
                 }
             }
         }
