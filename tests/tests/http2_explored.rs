@@ -201,3 +201,36 @@ fn an_end_that_leaves_the_reset_of_a_stream_unsent_is_a_cut() {
         assert_eq!(wire.events.last(), Some(&Event::Closed(reason)));
     }
 }
+
+#[test]
+fn a_response_that_was_taken_before_its_stream_is_over_has_its_receipt() {
+    let body = frame::data(1, "late").end_stream();
+    let rests: [(u16, fn(&mut Wire, Frame) -> Vec<Sent>); 2] = [
+        // The request goes on behind it,
+        (200, |wire, body| {
+            wire.connection.send_body(NOW, StreamId(1), "ok".into()).expect("it has a body");
+            wire.connection.finish(NOW, StreamId(1), []).expect("it is whole");
+            wire.settle(NOW);
+            wire.feed(body)
+        }),
+        // or its handler has not said that it is whole with its head.
+        (204, |wire, body| {
+            wire.feed(body);
+            wire.connection.finish(NOW, StreamId(1), []).expect("it has no body");
+            wire.settle(NOW)
+        }),
+    ];
+    for (status, rest) in rests {
+        let mut wire = Wire::new();
+        let post = wire.requests.post(1, "/");
+        wire.feed(post);
+        wire.connection.drain(NOW, later(10_000));
+        wire.settle(NOW);
+        wire.feed(frame::ping_ack(*b"lameduck"));
+        let head = ResponseHead { status, fields: [], length: ResponseLength::Unknown };
+        wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+        wire.settle(NOW);
+        let sent = rest(&mut wire, body.clone());
+        assert!(sent.contains(&Sent::Ping(*b"all read")), "{status}: {sent:?}");
+    }
+}

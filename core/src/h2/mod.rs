@@ -517,9 +517,7 @@ impl Http2 {
         };
         if let (Some(stream), Some(code)) = (self.remove(now, number), code) {
             self.reset_stream(number, code, stream.window);
-        }
-        if !self.outbox.is_empty() {
-            self.life.answered();
+            self.life.given_up();
         }
         self.patience.reward_response();
     }

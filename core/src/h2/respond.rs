@@ -64,6 +64,9 @@ impl Http2 {
                 });
             }),
         }
+        if end_stream {
+            self.life.answered();
+        }
         self.settle(now);
         Ok(())
     }

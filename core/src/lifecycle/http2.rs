@@ -235,7 +235,7 @@ impl Lifecycle {
         }
     }
 
-    /// A response is complete, and waits to be sent.
+    /// The end of a response waits to be sent, whatever its stream still waits for.
     pub(crate) fn answered(&mut self) {
         self.last_response = LastResponse::Queued;
         self.receipt = Receipt::Owed;
