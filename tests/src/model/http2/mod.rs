@@ -238,7 +238,7 @@ impl State {
 
     /// Whether every request of the script that ends has had its response, and the connection its end.
     pub fn is_served_whole(&self, script: &Script) -> bool {
-        let servable = script.streams.iter().filter(|stream| stream.ends).count();
+        let servable = script.streams.iter().filter(|stream| stream.ends && !stream.is_too_large()).count();
         self.ended.is_some() && self.answered == servable
     }
 
@@ -583,8 +583,7 @@ impl State {
 
     fn part(&mut self, script: &Script, number: u32) -> Vec<u8> {
         if self.client.view(number).is_none() {
-            let credit = i64::try_from(script.config.limits.body_window).unwrap_or(i64::MAX);
-            self.client.open(credit);
+            self.client.open(script);
         }
         self.client.next_part(script, number)
     }
@@ -653,7 +652,9 @@ impl State {
         if is_head && is_open && script.manners == Manners::Faithful {
             let limited = (script.config.limits.streams as usize) < script.streams.len();
             let is_told = self.told & bit(number) != 0;
-            self.require(Invariant::H1, is_told || limited && self.refused & bit(number) != 0);
+            let is_too_large = script.streams[index(number)].is_too_large();
+            let is_refused = limited && self.refused & bit(number) != 0;
+            self.require(Invariant::H1, is_told != is_too_large || is_refused);
         }
     }
 
