@@ -184,7 +184,8 @@ fn the_date_that_was_set_before_the_first_byte_is_that_of_the_first_response() {
 
 #[test]
 fn an_end_that_leaves_the_reset_of_a_stream_unsent_is_a_cut() {
-    let ends: [(fn(&mut Connection), CloseReason); 2] = [
+    type End = (fn(&mut Connection), CloseReason);
+    let ends: [End; 2] = [
         (|connection| connection.abort(NOW), CloseReason::CutByForce),
         (|connection| connection.handle_gone(NOW), CloseReason::PeerLeft),
     ];
@@ -204,8 +205,9 @@ fn an_end_that_leaves_the_reset_of_a_stream_unsent_is_a_cut() {
 
 #[test]
 fn a_response_that_was_taken_before_its_stream_is_over_has_its_receipt() {
+    type Rest = fn(&mut Wire, Frame) -> Vec<Sent>;
     let body = frame::data(1, "late").end_stream();
-    let rests: [(u16, fn(&mut Wire, Frame) -> Vec<Sent>); 2] = [
+    let rests: [(u16, Rest); 2] = [
         // The request goes on behind it,
         (200, |wire, body| {
             wire.connection.send_body(NOW, StreamId(1), "ok".into()).expect("it has a body");
