@@ -158,6 +158,9 @@ fn no_stream_is_lost_whenever_it_comes() {
     explore(Script::new("two, from a client that leaves", [Stream::get(), Stream::get()]).with(&leaves));
     let three = || [Stream::get(), Stream::get(), Stream::get()];
     explore(Script::new("three", three()).with(&[Aside::Reset]));
+    let too_large = [Stream::get_too_large(), Stream::get()];
+    let small = |config: &mut Config| config.limits.head = 200;
+    explore(Script::new("one too large, and another", too_large).configured(small).with(&[Aside::ReadLate]));
     explore(Script::new("three, one too many", three()).configured(limited(1)).with(&[Aside::Reset]));
 }
 
@@ -166,6 +169,10 @@ fn no_stream_with_a_body_is_lost_however_it_is_read() {
     explore(Script::new("a body", [post()]).stepwise().cut_at(&[10]).with(&[Aside::Reset, Aside::Fin]));
     let late = [Aside::ReadLate, Aside::Reset];
     explore(narrow(Script::new("a body, narrow, read late", [post()])).stepwise().with(&late));
+    let before = narrow(Script::new("a body, before the window is known", [post()]));
+    explore(before.begun(Opening::Polite).stepwise().with_wakes(1).with(&[Aside::ReadLate]));
+    let empty = Stream::post([AB]).answered_by(0);
+    explore(Script::new("a body, an answer without one", [empty]).stepwise().with(&[Aside::ReadLate]));
     let trailers = Stream::post([AB, Part::Padded(b"c"), Part::Trailers]);
     explore(narrow(Script::new("padding and trailers, narrow", [trailers])).with_trailers().cut_at(&[9]));
     let gives_up = [Aside::ReadLate];
@@ -277,4 +284,7 @@ fn handlers_that_give_up_and_clients_that_leave_harm_nobody_else() {
 fn a_caller_without_manners_breaks_nothing() {
     explore(Script::new("two, any order", [Stream::get(), Stream::get()]).without_manners());
     explore(narrow(Script::new("a body, any order", [post()])).without_manners().with(&[Aside::Reset]));
+    let soon = Duration::from_millis(500);
+    let cut = Script::new("two, cut in any order", [Stream::get(), Stream::get()]).with_grace(soon);
+    explore(cut.without_manners().with_wakes(3).with(&[Aside::TakeOne]));
 }

@@ -181,3 +181,58 @@ fn the_date_that_was_set_before_the_first_byte_is_that_of_the_first_response() {
     let [Sent::Headers { fields, .. }] = &sent[..] else { panic!("a response: {sent:?}") };
     assert!(fields.contains(&("date".to_owned(), text.to_vec())), "{fields:?}");
 }
+
+#[test]
+fn an_end_that_leaves_the_reset_of_a_stream_unsent_is_a_cut() {
+    type End = (fn(&mut Connection), CloseReason);
+    let ends: [End; 2] = [
+        (|connection| connection.abort(NOW), CloseReason::CutByForce),
+        (|connection| connection.handle_gone(NOW), CloseReason::PeerLeft),
+    ];
+    for (end, reason) in ends {
+        let mut wire = Wire::new();
+        let request = wire.get(1);
+        wire.feed(request);
+        let head = ResponseHead { status: 200, fields: [], length: ResponseLength::Unknown };
+        wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+        wire.settle(NOW);
+        wire.connection.reset(NOW, StreamId(1)).expect("the response is not over");
+        end(&mut wire.connection);
+        wire.settle(NOW);
+        assert_eq!(wire.events.last(), Some(&Event::Closed(reason)));
+    }
+}
+
+#[test]
+fn a_response_that_was_taken_before_its_stream_is_over_has_its_receipt() {
+    type Rest = fn(&mut Wire, Frame) -> Vec<Sent>;
+    let body = frame::data(1, "late").end_stream();
+    let rests: [(u16, Rest); 2] = [
+        // The request goes on behind it,
+        (200, |wire, body| {
+            wire.connection.send_body(NOW, StreamId(1), "ok".into()).expect("it has a body");
+            wire.connection.finish(NOW, StreamId(1), []).expect("it is whole");
+            wire.settle(NOW);
+            wire.feed(body)
+        }),
+        // or its handler has not said that it is whole with its head.
+        (204, |wire, body| {
+            wire.feed(body);
+            wire.connection.finish(NOW, StreamId(1), []).expect("it has no body");
+            wire.settle(NOW)
+        }),
+    ];
+    for (status, rest) in rests {
+        let mut wire = Wire::new();
+        let post = wire.requests.post(1, "/");
+        wire.feed(post);
+        wire.connection.drain(NOW, later(10_000));
+        wire.settle(NOW);
+        wire.feed(frame::ping_ack(*b"lameduck"));
+        let head = ResponseHead { status, fields: [], length: ResponseLength::Unknown };
+        wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
+        wire.settle(NOW);
+        let sent = rest(&mut wire, body.clone());
+        assert!(sent.contains(&Sent::Ping(*b"all read")), "{status}: {sent:?}");
+    }
+}

@@ -477,6 +477,7 @@ impl Http2 {
         }
         if let Some(code) = code {
             self.reset_stream(number, code, stream.window);
+            self.life.given_up();
         }
     }
 
@@ -520,9 +521,7 @@ impl Http2 {
         };
         if let (Some(stream), Some(code)) = (self.remove(now, number), code) {
             self.reset_stream(number, code, stream.window);
-        }
-        if !self.outbox.is_empty() {
-            self.life.answered();
+            self.life.given_up();
         }
         self.patience.reward_response();
     }

@@ -65,6 +65,9 @@ impl Http2 {
                 });
             }),
         }
+        if end_stream {
+            self.life.answered();
+        }
         self.settle(now);
         Ok(())
     }

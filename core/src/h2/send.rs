@@ -104,6 +104,7 @@ impl Http2 {
         }
         if is_done {
             stream.life.end_response();
+            self.life.answered();
             self.part(now, turn.number);
         } else if left > 0 {
             stream.outgoing.place = Place::Scheduled;

@@ -63,7 +63,7 @@ enum Probe {
     },
 }
 
-/// Whether the peer has taken the end of the last response.
+/// Whether the peer has taken the end of the last response, or the RST_STREAM that it ended with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum LastResponse {
     Queued,
@@ -235,10 +235,15 @@ impl Lifecycle {
         }
     }
 
-    /// A response is complete, and waits to be sent.
+    /// The end of a response waits to be sent, whatever its stream still waits for.
     pub(crate) fn answered(&mut self) {
         self.last_response = LastResponse::Queued;
         self.receipt = Receipt::Owed;
+    }
+
+    /// A request is given up, and its RST_STREAM waits to be sent. No receipt is asked for that.
+    pub(crate) fn given_up(&mut self) {
+        self.last_response = LastResponse::Queued;
     }
 
     /// A stream is closed.

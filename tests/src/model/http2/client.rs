@@ -8,7 +8,7 @@ use crate::h2::frame::{HEADER, flag, kind};
 use crate::h2::{Frame, frame};
 use crate::reader::Malformed;
 
-use super::script::{Part, Script};
+use super::script::{Opening, Part, Script, Stream};
 
 /// GOAWAY with this last stream leaves all open (RFC 9113 section 6.8).
 pub const NO_CUTOFF: u32 = (1 << 31) - 1;
@@ -18,6 +18,9 @@ pub const OVERRUN: Malformed = Malformed("DATA over a window");
 
 /// What the PING with the notice of a drain carries.
 const NOTICE: [u8; 8] = *b"lameduck";
+
+/// What the PING behind the last response carries.
+const RECEIPT: [u8; 8] = *b"all read";
 
 /// The fields of a block, as they stand there.
 type Lines = Vec<(Vec<u8>, Vec<u8>)>;
@@ -61,8 +64,9 @@ pub struct Client {
     pub credit: i64,
     /// The last stream of the server's last GOAWAY, and its code.
     pub goaway: Option<(u32, u32)>,
-    /// The server's PINGs that it could ack: the one with the notice, the other.
-    pub asked: [bool; 2],
+    /// The server's PINGs that it could ack: the one with the notice, the one that asks for a sign of life, the one
+    /// behind the last response.
+    pub asked: [bool; 3],
     /// Whether it knows the server's SETTINGS.
     pub is_greeted: bool,
     window: i64,
@@ -83,7 +87,7 @@ impl Client {
             streams: Vec::new(),
             credit: 65_535,
             goaway: None,
-            asked: [false; 2],
+            asked: [false; 3],
             is_greeted: false,
             window: 65_535,
             initial: 65_535,
@@ -101,8 +105,9 @@ impl Client {
 
     // What it says. The numbers that go with it are those of the moment in which it is said.
 
-    /// Opens the next stream, of which it may send so much; its number.
-    pub fn open(&mut self, credit: i64) -> u32 {
+    /// Opens the next stream; its number.
+    pub fn open(&mut self, script: &Script) -> u32 {
+        let credit = self.first_credit(script);
         let number = 2 * u32::try_from(self.streams.len()).unwrap_or(u32::MAX) + 1;
         let view = View { parts: 0, reset: false, reply: Reply::None, stopped: None, window: 0, credit };
         self.streams.push(view);
@@ -119,6 +124,13 @@ impl Client {
         let end = |frame: Frame| if ends { frame.end_stream() } else { frame };
         let frame = match part {
             Part::Head => end(frame::headers(number, self.request(script, number)).end_headers()),
+            Part::LargeHead => {
+                let mut block = self.request(script, number);
+                block.extend_from_slice(b"\x40\x01l\x64");
+                block.extend_from_slice(&[b'-'; 100]);
+                self.added += 1;
+                end(frame::headers(number, block).end_headers())
+            }
             // The flag stands in HEADERS, whatever continues it.
             Part::HalfHead => {
                 let block = self.clone().request(script, number);
@@ -209,6 +221,14 @@ impl Client {
         self.unread.is_empty()
     }
 
+    /// Whether the server may not take it that the last response has been read: it has been asked and has not said
+    /// so, or has not read one and has acked all that it was asked before.
+    pub fn may_lose_a_response(&self) -> bool {
+        let has_unread = |payload: [u8; 8]| self.unread.windows(8).any(|window| window == payload);
+        let is_silent = self.asked[0] || has_unread(NOTICE);
+        self.asked[2] || has_unread(RECEIPT) || has_end_of_response(&self.unread) && !is_silent
+    }
+
     /// What it was sent and has not read, and what is still to come to it, from a whole frame on.
     pub fn unread_with(&self, pending: &[u8]) -> Vec<u8> {
         [&self.unread, pending].concat()
@@ -222,10 +242,11 @@ impl Client {
             None => Err(Malformed("a frame that is too short")),
         };
         match (kind, flags, number) {
-            (kind::SETTINGS, 0, 0) if !self.is_greeted => self.is_greeted = true,
+            (kind::SETTINGS, 0, 0) if !self.is_greeted => self.take_greeting(script),
             _ if !self.is_greeted => return Err(Malformed("a first frame that is not SETTINGS")),
             (kind::SETTINGS, flag::ACK, 0) => self.take_settings_ack(),
             (kind::PING, 0, 0) if payload == NOTICE => self.asked[0] = true,
+            (kind::PING, 0, 0) if payload == RECEIPT => self.asked[2] = true,
             (kind::PING, 0, 0) => self.asked[1] = true,
             (kind::PING, flag::ACK, 0) => {}
             (kind::GOAWAY, 0, 0) => self.take_goaway(word(0)?, word(4)?)?,
@@ -246,6 +267,22 @@ impl Client {
     fn stream(&mut self, number: u32) -> Result<&mut View, Malformed> {
         let view = self.streams.get_mut(index(number)).filter(|_| number % 2 == 1);
         view.ok_or(Malformed("a frame on a stream that was not opened"))
+    }
+
+    /// RFC 9113 section 6.9.2: what streams were begun with is not what the server grants.
+    fn take_greeting(&mut self, script: &Script) {
+        let by = self.first_credit(script);
+        self.is_greeted = true;
+        let by = self.first_credit(script) - by;
+        self.streams.iter_mut().for_each(|view| view.credit += by);
+    }
+
+    /// What it takes the window of a stream for that begins. One that acks the server's SETTINGS at once knows them.
+    fn first_credit(&self, script: &Script) -> i64 {
+        match (self.is_greeted, script.opening) {
+            (false, Opening::Polite) => 65_535,
+            _ => i64::try_from(script.config.limits.body_window).unwrap_or(i64::MAX),
+        }
     }
 
     fn take_settings_ack(&mut self) {
@@ -289,18 +326,28 @@ impl Client {
         let length = expected.to_string();
         let declared = [mine[0], (b"content-length", length.as_bytes())];
         let refusal = [(&b"content-length"[..], &b"0"[..])];
+        let is_too_large = script.streams.get(index(number)).is_some_and(Stream::is_too_large);
         let fields: Vec<(&[u8], &[u8])> =
             fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         view.reply = match (view.reply, view.stopped, &*fields) {
             (Reply::None, None, [(b":status", b"200"), rest @ ..])
-                if !end && (rest == mine || rest == declared) =>
+                if (rest == mine && !end) || (rest == declared && end == (expected == 0)) =>
             {
-                Reply::Part(0)
+                if end {
+                    Reply::Whole
+                } else {
+                    Reply::Part(0)
+                }
             }
             (Reply::None, None, [(b":status", status @ (b"408" | b"500")), rest @ ..])
                 if rest == refusal && end =>
             {
                 Reply::Refusal(if status == b"408" { 408 } else { 500 })
+            }
+            (Reply::None, None, [(b":status", b"431"), rest @ ..])
+                if rest == refusal && end && is_too_large =>
+            {
+                Reply::Refusal(431)
             }
             (Reply::None, None, [(b":status", b"100")]) if !end => Reply::None,
             (Reply::Part(count), None, rest) if rest == mine && end && count == expected => Reply::Whole,
@@ -368,6 +415,17 @@ fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
 
 fn number_of(frame: &[u8]) -> u32 {
     frame[5..HEADER].iter().fold(0, |number, octet| number << 8 | u32::from(*octet))
+}
+
+/// Whether a response ends among whole frames.
+fn has_end_of_response(mut bytes: &[u8]) -> bool {
+    while let Some(payload) = frame_at(bytes) {
+        if matches!(bytes[3], kind::HEADERS | kind::DATA) && bytes[4] & flag::END_STREAM != 0 {
+            return true;
+        }
+        bytes = &bytes[HEADER + payload.len()..];
+    }
+    false
 }
 
 /// The GOAWAYs among whole frames: the last stream and the code of each.

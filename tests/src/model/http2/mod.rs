@@ -90,8 +90,10 @@ pub enum Say {
     AckSettings,
     /// The ACK of the PING that came with the notice of a drain.
     AckNotice,
-    /// The ACK of the other one.
+    /// The ACK of the one that asks for a sign of life.
     AckProbe,
+    /// The ACK of the one behind the last response.
+    AckReceipt,
     /// PING.
     Ping,
     /// GOAWAY.
@@ -182,6 +184,8 @@ pub struct State {
     pub output: Vec<u8>,
     /// Whether our FIN has gone.
     pub fin: bool,
+    /// It went before the client had said that it has read the last response.
+    is_unheard: bool,
     /// What of the words that are being said has not arrived, and what they are.
     coming: Option<(Say, Vec<u8>, usize)>,
     handshake: Handshake,
@@ -215,6 +219,7 @@ impl State {
             broken: None,
             output: Vec::new(),
             fin: false,
+            is_unheard: false,
             coming: None,
             handshake: Handshake::None,
             has_acked_settings: false,
@@ -233,7 +238,7 @@ impl State {
 
     /// Whether every request of the script that ends has had its response, and the connection its end.
     pub fn is_served_whole(&self, script: &Script) -> bool {
-        let servable = script.streams.iter().filter(|stream| stream.ends).count();
+        let servable = script.streams.iter().filter(|stream| stream.ends && !stream.is_too_large()).count();
         self.ended.is_some() && self.answered == servable
     }
 
@@ -344,6 +349,9 @@ impl State {
         }
         if client.asked[1] {
             says.push(Say::AckProbe);
+        }
+        if client.asked[2] {
+            says.push(Say::AckReceipt);
         }
         for aside in script.asides.iter().filter(|aside| self.may(script, **aside, 0)) {
             says.extend(match *aside {
@@ -488,7 +496,11 @@ impl State {
             Some(Transmit::Fin) => None,
         };
         self.require(Invariant::H16, !self.fin && is_whole != Some(false));
-        self.fin |= is_whole.is_none();
+        if is_whole.is_none() {
+            self.fin = true;
+            let is_saying = matches!(self.coming, Some((Say::AckReceipt, ..)));
+            self.is_unheard = is_saying || self.client.may_lose_a_response();
+        }
         is_whole.is_none()
     }
 
@@ -539,6 +551,10 @@ impl State {
                 self.client.asked[1] = false;
                 frame::ping_ack(*b"you here")
             }
+            Say::AckReceipt => {
+                self.client.asked[2] = false;
+                frame::ping_ack(*b"all read")
+            }
             Say::Ping => {
                 self.did(script, Aside::Ping, 0);
                 frame::ping(*b"and you?")
@@ -567,8 +583,7 @@ impl State {
 
     fn part(&mut self, script: &Script, number: u32) -> Vec<u8> {
         if self.client.view(number).is_none() {
-            let credit = i64::try_from(script.config.limits.body_window).unwrap_or(i64::MAX);
-            self.client.open(credit);
+            self.client.open(script);
         }
         self.client.next_part(script, number)
     }
@@ -601,7 +616,7 @@ impl State {
             }
             Amount::All => self.output.len(),
         };
-        let taken = self.output[..count].to_vec();
+        let taken: Vec<u8> = self.output.drain(..count).collect();
         // A caller sends what it was given.
         self.poll_transmit();
         self.connection.transmitted(self.now, count);
@@ -637,7 +652,9 @@ impl State {
         if is_head && is_open && script.manners == Manners::Faithful {
             let limited = (script.config.limits.streams as usize) < script.streams.len();
             let is_told = self.told & bit(number) != 0;
-            self.require(Invariant::H1, is_told || limited && self.refused & bit(number) != 0);
+            let is_too_large = script.streams[index(number)].is_too_large();
+            let is_refused = limited && self.refused & bit(number) != 0;
+            self.require(Invariant::H1, is_told != is_too_large || is_refused);
         }
     }
 

@@ -13,8 +13,11 @@ use crate::model::script::Manners;
 use crate::model::{Amount, Peer};
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, handshake, field block,
-/// body, window, write, linger.
-const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 1 + 5 + 10 + 10 + 10 + 2);
+/// body, window, write, receipt, linger.
+const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 1 + 5 + 10 + 10 + 10 + 10 + 2);
+
+/// Those that are left once the client has been asked whether it has read the last response: receipt, linger.
+const LAST_WAITS: Duration = Duration::from_secs(10 + 2);
 
 /// How long, behind the deadline, what was cut may take to be told.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -27,9 +30,10 @@ const DEADLINES: usize = 32;
 pub fn time_alone_ends_a_drain(script: &Script, state: &State) -> bool {
     let Some(drain) = state.drain else { return true };
     let cut = drain.deadline.max(state.now) + LAST_WORD;
+    let waits = if state.client.asked[2] { LAST_WAITS } else { ALL_WAITS };
     [Takes::Everything, Takes::Nothing].into_iter().all(|takes| match idle_away(script, state, takes) {
         Some((end, Waits::ForHandler)) => end <= cut,
-        Some((end, Waits::ForPeer)) => end <= (state.now + ALL_WAITS).min(cut),
+        Some((end, Waits::ForPeer)) => end <= (state.now + waits).min(cut),
         None => false,
     })
 }

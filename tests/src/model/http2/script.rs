@@ -55,6 +55,8 @@ pub struct Stream {
 pub enum Part {
     /// HEADERS.
     Head,
+    /// HEADERS with a field block that is over the limit, in a script that has one.
+    LargeHead,
     /// HEADERS with half of the field block,
     HalfHead,
     /// and CONTINUATION with the rest.
@@ -125,6 +127,11 @@ impl Stream {
         Self { parts: vec![Part::HalfHead, Part::RestOfHead], ends: true, reply: 1 }
     }
 
+    /// A GET whose field block is over the limit.
+    pub fn get_too_large() -> Self {
+        Self { parts: vec![Part::LargeHead], ends: true, reply: 1 }
+    }
+
     /// A POST of these parts, the last of which ends it.
     pub fn post(parts: impl IntoIterator<Item = Part>) -> Self {
         let parts = [Part::Head].into_iter().chain(parts).collect();
@@ -139,6 +146,11 @@ impl Stream {
     /// The same, answered with a body of this length.
     pub fn answered_by(self, reply: usize) -> Self {
         Self { reply, ..self }
+    }
+
+    /// Whether it is answered by the connection itself, with 431.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.parts[0], Part::LargeHead)
     }
 
     /// Whether a body follows its head.

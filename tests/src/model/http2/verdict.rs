@@ -22,7 +22,8 @@ impl State {
                 let is_read = head.target().as_bytes() == target && authority.as_deref() == Some(b"a");
                 self.require(Invariant::H6, is_read && stream.is_some());
                 let above = self.announced.is_some_and(|(last, _)| number > last);
-                self.require(Invariant::H2, !above && self.refused & bit(number) == 0);
+                let is_too_large = stream.is_some_and(script::Stream::is_too_large);
+                self.require(Invariant::H2, !above && !is_too_large && self.refused & bit(number) == 0);
                 self.require(Invariant::H7, self.told & bit(number) == 0);
                 let has_body = stream.is_some_and(script::Stream::has_body);
                 self.require(Invariant::H8, has_body == (body != BodyLength::Empty));
@@ -67,6 +68,8 @@ impl State {
                 if script.manners == Manners::Faithful {
                     self.read(script);
                     self.judge(reason);
+                } else if reason == CloseReason::StreamsCut {
+                    self.judge_streams(Invariant::H17);
                 }
             }
         }
@@ -100,8 +103,11 @@ impl State {
     fn judge(&mut self, reason: CloseReason) {
         let is_shaken = self.handshake == Handshake::Whole;
         match reason {
-            CloseReason::Drained | CloseReason::PeerClosed => self.judge_streams(Invariant::H1),
-            CloseReason::TimedOut(Timer::KeepAlive) => self.judge_streams(Invariant::H1),
+            CloseReason::Drained | CloseReason::PeerClosed | CloseReason::TimedOut(Timer::KeepAlive) => {
+                self.judge_streams(Invariant::H1);
+                self.require(Invariant::H16, !self.is_unheard);
+            }
+            CloseReason::TimedOut(Timer::Receipt) => self.judge_streams(Invariant::H1),
             CloseReason::StreamsCut => {
                 self.judge_streams(Invariant::H17);
                 let is_time = self.drain.is_some_and(|drain| self.now >= drain.deadline);
@@ -142,13 +148,15 @@ impl State {
             let is_refused = view.stopped == Some(REFUSED_STREAM);
             let is_right = match is_told {
                 true => is_named && !is_refused && number <= last,
+                false if view.reply == Reply::Refusal(431) => number <= last && view.stopped.is_none(),
                 false => !is_answered && view.stopped.is_none_or(|code| code == REFUSED_STREAM),
             };
             let counted = !is_refused || self.refused & bit(number) != 0;
             self.require(invariant, is_right);
             self.require(Invariant::H2, counted);
         }
-        self.require(Invariant::H3, self.client.has_read_all());
+        // Where it ends with nothing undone, what goes beside the streams may be left half sent.
+        self.require(Invariant::H3, self.client.has_read_all() || !self.output.is_empty());
     }
 }
 
