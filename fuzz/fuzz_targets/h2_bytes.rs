@@ -46,9 +46,7 @@ impl Choice {
     /// What goes before the input; inputs that were recorded have it in them.
     fn greeting(self) -> Vec<u8> {
         match self.is(0) {
-            true => {
-                frame::join([PREFACE, frame::settings(&[]).as_ref(), frame::settings_ack().as_ref()])
-            }
+            true => frame::join([PREFACE, frame::settings(&[]).as_ref(), frame::settings_ack().as_ref()]),
             false => vec![],
         }
     }
@@ -282,7 +280,10 @@ impl Server {
             let Some(due) = self.connection.poll_timeout() else { break };
             self.now = self.now.max(due);
             self.connection.handle_timeout(self.now);
-            assert!(self.connection.poll_timeout().is_none_or(|next| next > self.now), "a deadline that stays");
+            assert!(
+                self.connection.poll_timeout().is_none_or(|next| next > self.now),
+                "a deadline that stays"
+            );
         }
         assert!(self.told.closed.is_some(), "it goes on: {:?}", self.connection.status());
         assert!(self.now <= START + ALL_WAITS, "it went on for {:?}", self.now - START);

@@ -161,13 +161,7 @@ const REQUESTS: [&[(&str, &str)]; 9] = [
     &[(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/"), ("content-length", "9")],
     &[(":method", "PUT"), (":scheme", "http"), (":path", "/"), ("host", "a"), ("expect", "100-continue")],
     &[(":method", "CONNECT"), (":authority", "a:80")],
-    &[
-        (":method", "CONNECT"),
-        (":protocol", "x"),
-        (":scheme", "http"),
-        (":authority", "a"),
-        (":path", "/"),
-    ],
+    &[(":method", "CONNECT"), (":protocol", "x"), (":scheme", "http"), (":authority", "a"), (":path", "/")],
     &[(":method", "GET"), (":scheme", "http"), (":path", "/")],
     &[(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/"), ("expect", "more")],
     &[

@@ -15,6 +15,6 @@ mod requests;
 pub use client::Client;
 pub use frame::Frame;
 pub use names::{PREFACE, code, setting};
-pub use reader::{Fields, Reader, Sent};
+pub use reader::{Fields, Reader, Sent, read_all};
 pub use requests::{Requests, fields};
 pub use told::{Told, merged};
