@@ -67,6 +67,7 @@ fn limits() -> Config {
         discard: 256,
         pipeline: 512,
         send_queue: 512,
+        ..Limits::default()
     };
     Config { limits, ..Config::default() }
 }

@@ -190,6 +190,7 @@ impl World {
                 discard: 8,
                 pipeline: 64,
                 send_queue: 64,
+                ..Limits::default()
             };
         }
         if script.cancel_on_half_close {

@@ -1,4 +1,8 @@
-//! What the targets share with the tests: the file alone, without what else the test kit depends on.
+//! What the targets share, with each other and with the tests: of those the files alone, without what else the
+//! test kit depends on.
 
+pub mod h2;
+#[path = "../../tests/src/reader.rs"]
+pub mod reader;
 #[path = "../../tests/src/wire.rs"]
 pub mod wire;
