@@ -126,7 +126,10 @@ enum Number {
 enum Size {
     Small(u8),
     Some(u16),
+    /// More than a frame holds.
     Large,
+    /// More than the usual window.
+    Huge,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -874,8 +877,9 @@ impl<'a> Arbitrary<'a> for Size {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match u.int_in_range(0..=31)? {
             size @ 0..=15 => Self::Small(size),
-            16..=28 => Self::Some(u.arbitrary()?),
-            _ => Self::Large,
+            16..=27 => Self::Some(u.arbitrary()?),
+            28..=30 => Self::Large,
+            _ => Self::Huge,
         })
     }
 }
@@ -937,7 +941,8 @@ impl Size {
         match self {
             Self::Small(size) => usize::from(size % 16),
             Self::Some(size) => usize::from(size) % 4096,
-            Self::Large => 70_000,
+            Self::Large => 20_000,
+            Self::Huge => 70_000,
         }
     }
 }
