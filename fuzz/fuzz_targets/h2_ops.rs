@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Bytes;
 use lameduck_core::{
     ApiMisuse, Config, Connection, Date, Event, Field, HalfClose, Instant, Limits, ResponseHead,
@@ -16,16 +16,18 @@ use lameduck_core::{
 use lameduck_fuzz::h2::{Client, Frame, PREFACE, Requests, Sent, Told, frame, setting};
 use libfuzzer_sys::fuzz_target;
 
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Script {
     small_limits: bool,
     cancel_on_half_close: bool,
-    /// The handshake is over when the script begins.
-    greeted: bool,
+    /// The handshake is over when the script begins; the windows of the streams are these, where they are not the usual.
+    greeted: Option<Option<Increment>>,
+    /// So many requests have been made by then.
+    requests: u8,
     ops: Vec<Op>,
 }
 
-#[derive(Arbitrary, Clone, Debug)]
+#[derive(Clone, Debug)]
 enum Op {
     /// The client says this. It arrives with all that was held back.
     Say(Said),
@@ -46,6 +48,12 @@ enum Op {
         status: Status,
         length: Option<u16>,
         field: u8,
+    },
+    /// The whole of a response.
+    Answer {
+        id: Number,
+        size: Size,
+        trailer: Option<u8>,
     },
     Inform {
         id: Number,
@@ -79,7 +87,7 @@ enum Op {
 }
 
 /// What a client says.
-#[derive(Arbitrary, Clone, Debug)]
+#[derive(Clone, Debug)]
 enum Said {
     Request { stream: Number, kind: u8, shape: Shape, end: bool },
     Trailers { stream: Number, end: bool },
@@ -97,7 +105,7 @@ enum Said {
     Bytes(Vec<u8>),
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Shape {
     Plain,
     Padded(u8),
@@ -105,7 +113,7 @@ enum Shape {
     InTwo(u8),
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Number {
     /// The highest that the client has used for a request, or one of those below it.
     Used(u8),
@@ -114,14 +122,17 @@ enum Number {
     Any(u32),
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Size {
     Small(u8),
     Some(u16),
+    /// More than a frame holds.
     Large,
+    /// More than the usual window.
+    Huge,
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Increment {
     Small(u8),
     Usual,
@@ -129,7 +140,7 @@ enum Increment {
     Any(u32),
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Setting {
     Window,
     Table,
@@ -137,7 +148,7 @@ enum Setting {
     Any(u16),
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Ack {
     Notice,
     Probe,
@@ -145,7 +156,7 @@ enum Ack {
     Other,
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Status {
     Ok,
     NoContent,
@@ -274,9 +285,14 @@ impl World {
             fin: false,
         };
         world.held.extend_from_slice(PREFACE);
-        if script.greeted {
-            world.step(&Op::Say(Said::Settings { first: None, second: None }));
+        if let Some(window) = script.greeted {
+            let first = window.map(|window| (Setting::Window, window));
+            world.step(&Op::Say(Said::Settings { first, second: None }));
             world.step(&Op::Say(Said::SettingsAck));
+            for kind in 0..script.requests % 8 {
+                let (stream, shape, end) = (Number::Next, Shape::Plain, kind % 2 == 0);
+                world.step(&Op::Say(Said::Request { stream, kind, shape, end }));
+            }
             world.settle();
         }
         world
@@ -298,6 +314,11 @@ impl World {
                 self.arrive(usize::MAX);
             }
             Op::Arrive(count) => self.arrive(usize::from(*count)),
+            Op::Answer { id, size, trailer } => {
+                self.step(&Op::Respond { id: *id, status: Status::Ok, length: None, field: 0 });
+                self.step(&Op::SendBody { id: *id, size: *size });
+                self.step(&Op::Finish { id: *id, trailer: *trailer });
+            }
             Op::Transmitted(count) if usize::from(*count) > self.shown.len() => {
                 self.call(&Call::Transmit);
                 self.call(&self.call_of(op));
@@ -725,6 +746,185 @@ fn octet(id: u64, at: usize) -> u8 {
     (id.wrapping_mul(31) as u8).wrapping_add(at as u8)
 }
 
+// A script is read byte by byte, to its end: what comes often in practice has the larger shares.
+
+impl<'a> Arbitrary<'a> for Script {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let [choice, requests] = u.arbitrary()?;
+        let window = if choice & 4 == 0 { Some(Increment::arbitrary(u)?) } else { None };
+        let mut ops = vec![];
+        while !u.is_empty() {
+            ops.push(u.arbitrary()?);
+        }
+        Ok(Self {
+            small_limits: choice & 1 != 0,
+            cancel_on_half_close: choice & 2 != 0,
+            greeted: (choice & 24 != 0).then_some(window),
+            requests,
+            ops,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Op {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=63)? {
+            0..=17 => Self::Say(u.arbitrary()?),
+            18..=20 => Self::Hold(u.arbitrary()?),
+            21 => Self::Arrive(u.arbitrary()?),
+            22 => Self::Eof,
+            23 => Self::Gone,
+            24..=25 => Self::Timeout,
+            26..=27 => Self::Due,
+            28..=29 => Self::Pass(u.arbitrary()?),
+            30 => Self::SetDate,
+            31..=33 => {
+                let (id, status) = (u.arbitrary()?, u.arbitrary()?);
+                Self::Respond { id, status, length: short(u)?, field: u.arbitrary()? }
+            }
+            34..=38 => Self::Answer { id: u.arbitrary()?, size: u.arbitrary()?, trailer: short(u)? },
+            39 => Self::Inform { id: u.arbitrary()?, status: u.arbitrary()?, field: u.arbitrary()? },
+            40..=42 => Self::SendBody { id: u.arbitrary()?, size: u.arbitrary()? },
+            43..=45 => Self::Finish { id: u.arbitrary()?, trailer: short(u)? },
+            46 => Self::Reset(u.arbitrary()?),
+            47 => Self::ReadBody(u.arbitrary()?),
+            48 => Self::DiscardBody(u.arbitrary()?),
+            49..=50 => Self::Release { id: u.arbitrary()?, count: u.arbitrary()? },
+            51 => Self::Drain(u.arbitrary()?),
+            52 => Self::Abort,
+            53..=54 => Self::Event,
+            55..=57 => Self::Transmit,
+            58..=60 => Self::Transmitted(u.arbitrary()?),
+            _ => Self::Settle,
+        })
+    }
+}
+
+/// A small number, or none.
+fn short<T: From<u8>>(u: &mut Unstructured<'_>) -> Result<Option<T>> {
+    let byte: u8 = u.arbitrary()?;
+    Ok(byte.checked_sub(128).map(T::from))
+}
+
+impl<'a> Arbitrary<'a> for Said {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=31)? {
+            0..=9 => Self::Request {
+                stream: if u.ratio(7, 8)? { Number::Next } else { u.arbitrary()? },
+                kind: u.arbitrary()?,
+                shape: u.arbitrary()?,
+                end: u.arbitrary()?,
+            },
+            10 => Self::Trailers { stream: u.arbitrary()?, end: u.arbitrary()? },
+            11..=15 => {
+                let (stream, size, end) = (u.arbitrary()?, u.arbitrary()?, u.arbitrary()?);
+                Self::Data { stream, size, end, padding: short(u)? }
+            }
+            16 => Self::Reset { stream: u.arbitrary()?, code: u.arbitrary()? },
+            17..=19 => {
+                let stream = if u.arbitrary()? { Some(u.arbitrary()?) } else { None };
+                Self::Grant { stream, by: u.arbitrary()? }
+            }
+            20..=21 => {
+                let first = Some((u.arbitrary()?, u.arbitrary()?));
+                let second = if u.arbitrary()? { Some((u.arbitrary()?, u.arbitrary()?)) } else { None };
+                Self::Settings { first, second }
+            }
+            22 => Self::SettingsAck,
+            23 => Self::Ping,
+            24..=25 => Self::PingAck(u.arbitrary()?),
+            26 => Self::GoAway(u.arbitrary()?),
+            27 => Self::Priority(u.arbitrary()?, u.arbitrary()?),
+            28 => Self::PriorityUpdate(u.arbitrary()?, u.arbitrary()?),
+            29..=30 => Self::Frame {
+                kind: u.arbitrary()?,
+                flags: u.arbitrary()?,
+                stream: u.arbitrary()?,
+                payload: noise(u)?,
+            },
+            _ => Self::Bytes(noise(u)?),
+        })
+    }
+}
+
+fn noise(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let length = u.int_in_range(0..=16)?.min(u.len());
+    u.bytes(length).map(<[u8]>::to_vec)
+}
+
+impl<'a> Arbitrary<'a> for Shape {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=15)? {
+            0 => Self::Padded(u.arbitrary()?),
+            1 => Self::Prioritized(u.arbitrary()?),
+            2 => Self::InTwo(u.arbitrary()?),
+            _ => Self::Plain,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Number {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=31)? {
+            back @ 0..=28 => Self::Used(back),
+            29..=30 => Self::Next,
+            _ => Self::Any(u.arbitrary()?),
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Size {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=31)? {
+            size @ 0..=15 => Self::Small(size),
+            16..=27 => Self::Some(u.arbitrary()?),
+            28..=30 => Self::Large,
+            _ => Self::Huge,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Increment {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=15)? {
+            0..=5 => Self::Small(u.arbitrary()?),
+            6..=10 => Self::Usual,
+            11..=13 => Self::Most,
+            _ => Self::Any(u.arbitrary()?),
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Setting {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=7)? {
+            0..=4 => Self::Window,
+            5 => Self::Table,
+            6 => Self::Frame,
+            _ => Self::Any(u.arbitrary()?),
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Ack {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        u.choose(&[Self::Notice, Self::Probe, Self::Receipt, Self::Other]).copied()
+    }
+}
+
+impl<'a> Arbitrary<'a> for Status {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=15)? {
+            0 => Self::NoContent,
+            1 => Self::NotModified,
+            2..=3 => Self::EarlyHints,
+            4 => Self::NotFound,
+            5 => Self::Any(u.arbitrary()?),
+            _ => Self::Ok,
+        })
+    }
+}
+
 impl Number {
     fn of(self, highest: u32) -> u32 {
         match self {
@@ -741,7 +941,8 @@ impl Size {
         match self {
             Self::Small(size) => usize::from(size % 16),
             Self::Some(size) => usize::from(size) % 4096,
-            Self::Large => 70_000,
+            Self::Large => 20_000,
+            Self::Huge => 70_000,
         }
     }
 }
