@@ -95,8 +95,7 @@ fn is_stricter(fault: Fault, frame: &[u8]) -> bool {
         // It allows any number of changes of the table's size (RFC 7541 section 4.2).
         Fault::BadBlock => resizes(frame) > 2,
         // It looks at where a field block stands when that is at its end, and not at all where it is malformed.
-        Fault::BadStreamNumber => true,
-        Fault::Push => is_open(frame),
+        Fault::BadStreamNumber | Fault::Push => true,
         // It bears other things, and more of them.
         Fault::TooMuchChatter | Fault::TooManyResets => true,
         _ => false,
