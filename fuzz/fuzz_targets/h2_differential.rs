@@ -96,6 +96,9 @@ fn is_stricter(fault: Fault, frame: &[u8]) -> bool {
         Fault::BadBlock => resizes(frame) > 2,
         // It looks at where a field block stands when that is at its end, and not at all where it is malformed.
         Fault::BadStreamNumber | Fault::Push => true,
+        // A field block that it finds malformed half-way is not open any more for it, and the streams of malformed ones
+        // are not what they are for us.
+        Fault::BlockInterrupted | Fault::NothingToContinue | Fault::StreamIdle | Fault::StreamClosed => true,
         // It bears other things, and more of them.
         Fault::TooMuchChatter | Fault::TooManyResets => true,
         _ => false,
