@@ -1,5 +1,6 @@
 //! The head of the last response. The next one is likely to be the same, and then its field block is too.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::h2::hpack::Encoder;
@@ -14,9 +15,9 @@ pub(super) struct Said {
     pub(super) date: Option<Date>,
 }
 
-/// The last head that changed nothing in the table, if it is kept.
+/// The last head that changed nothing in the table, if it is kept: not by an idle connection, which owns none of this.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Repeat(Option<Kept>);
+pub(super) struct Repeat(Option<Box<Kept>>);
 
 /// A head, and the block that it became.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -34,7 +35,7 @@ pub(super) struct Kept {
 impl Repeat {
     /// The last head, where the fields are the same.
     pub(super) fn find(&self, fields: &[Field<'_>]) -> Option<&Kept> {
-        self.0.as_ref().filter(|kept| kept.has(fields))
+        self.0.as_deref().filter(|kept| kept.has(fields))
     }
 
     /// Keeps a head with its block.
@@ -48,14 +49,14 @@ impl Repeat {
         changes: u64,
     ) {
         let text = fields.iter().flat_map(|field| [field.name.as_bytes(), field.value]).flatten();
-        self.0 = Some(Kept {
+        self.0 = Some(Box::new(Kept {
             said,
             heard,
             lengths: fields.iter().map(|field| (field.name.len(), field.value.len())).collect(),
             text: text.copied().collect(),
             block: block.to_vec(),
             changes,
-        });
+        }));
     }
 }
 
