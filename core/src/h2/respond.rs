@@ -33,6 +33,7 @@ impl Http2 {
         head: ResponseHead<impl IntoIterator<Item = Field<'a>>>,
     ) -> Result<(), ApiMisuse> {
         let Self { streams, encoder, outbox, repeat, .. } = self;
+        let are_many = streams.are_many();
         let stream = stream_of(streams, id)?;
         if stream.life.responding() != Responding::Owed {
             return Err(ApiMisuse::AlreadyAnswered);
@@ -59,7 +60,8 @@ impl Http2 {
                 write_block(out, number, end_stream, most, |out| {
                     let (start, changes) = (out.len(), encoder.changes());
                     said.write(encoder, out, fields);
-                    if changes == encoder.changes() {
+                    // The only one is not worth it: nothing is kept on an idle connection.
+                    if are_many && changes == encoder.changes() {
                         repeat.keep(said, heard, fields, out.get(start..).unwrap_or(&[]), changes);
                     }
                 });

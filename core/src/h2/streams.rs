@@ -121,6 +121,11 @@ impl Streams {
         self.peak = self.peak.max(self.list.len());
     }
 
+    /// Whether there is more than one.
+    pub(crate) fn are_many(&self) -> bool {
+        self.list.len() > 1
+    }
+
     /// How many are likely to come.
     pub(crate) fn peak(&self) -> usize {
         self.peak
