@@ -1,7 +1,6 @@
 //! Streams that are under way when a drain comes.
 
 use std::thread;
-use std::time::Duration;
 
 use bytes::Bytes;
 use lameduck_core::{Allowance, CancelReason, ErrorCode, Timer};
@@ -226,7 +225,7 @@ fn r16_a_peer_that_never_stops_sending_is_left_after_the_linger(shell: Shell) {
     let talker = thread::spawn(move || {
         let ping = frame::ping([0; 8]);
         while std::io::Write::write_all(&mut peer.socket.stream(), ping.as_ref()).is_ok() {
-            thread::sleep(Duration::from_millis(5));
+            thread::yield_now();
         }
     });
     assert_eq!(server.clean_report().drained, 1);
