@@ -36,11 +36,22 @@ impl Peer {
         Self::over(stream)
     }
 
-    /// Connects with the smallest receive buffer that the kernel allows.
+    /// Connects with the smallest receive buffer that the kernel allows, for a peer that stops reading. One that reads
+    /// on would have to wait: a window below one segment is only filled when the sender's kernel has lost patience
+    /// (RFC 9293 section 3.8.6.2.1), five times a second.
+    pub fn with_least_buffer(address: SocketAddr) -> Self {
+        Self::with_buffer(address, 1)
+    }
+
+    /// Connects with a receive buffer that fills soon, for a peer that reads slowly.
     pub fn with_small_buffer(address: SocketAddr) -> Self {
+        Self::with_buffer(address, 32 << 10)
+    }
+
+    fn with_buffer(address: SocketAddr, size: usize) -> Self {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
             .expect("there are descriptors");
-        socket.set_recv_buffer_size(1).expect("the kernel rounds it up");
+        socket.set_recv_buffer_size(size).expect("the kernel rounds it");
         socket.connect_timeout(&address.into(), PATIENCE).expect("the server listens");
         Self::over(socket.into())
     }

@@ -121,7 +121,7 @@ fn r27_a_peer_that_takes_nothing_is_named_before_the_deadline(shell: Shell) {
         std::future::ready(text(vec![b'x'; 32 << 20]))
     });
     let server = setup.start(shell, handler);
-    let mut peer = Peer::over(lameduck_tests::peer::Peer::with_small_buffer(server.address()));
+    let mut peer = Peer::over(lameduck_tests::peer::Peer::with_least_buffer(server.address()));
     peer.greet(&[(setting::INITIAL_WINDOW_SIZE, 0x7fff_ffff)]);
     peer.grant(0, 0x7000_0000);
     peer.get(1, "/large");

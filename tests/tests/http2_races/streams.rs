@@ -232,7 +232,7 @@ fn r16_a_peer_that_never_stops_sending_is_left_after_the_linger(shell: Shell) {
     talker.join().unwrap();
 }
 
-/// Some of it in our buffers, some in the kernel's, through the smallest window that a socket can have.
+/// Some of it in our buffers, some in the kernel's, through a small window.
 fn r26_a_slow_reader_gets_all_of_its_responses(shell: Shell) {
     let body = Bytes::from(vec![b'z'; 1 << 18]);
     let sent = body.clone();

@@ -339,7 +339,7 @@ fn stalled(setup: &Setup, shell: Shell) -> (lameduck_tests::shells::Running, Pee
             }
         }),
     );
-    let mut peer = Peer::with_small_buffer(server.address());
+    let mut peer = Peer::with_least_buffer(server.address());
     peer.get("/endless");
     peer.take_through("\r\n\r\n");
     (server, peer, gone)
@@ -371,10 +371,10 @@ fn a_response_that_could_not_be_sent_is_not_counted_as_served(shell: Shell) {
             async { reply }
         }),
     );
-    let mut cut = Peer::with_small_buffer(server.address());
+    let mut cut = Peer::with_least_buffer(server.address());
     cut.get("/large");
     cut.take_through("\r\n\r\n");
-    let mut left = Peer::with_small_buffer(server.address());
+    let mut left = Peer::with_least_buffer(server.address());
     left.get("/large");
     left.take_through("\r\n\r\n");
     left.reset();
