@@ -273,8 +273,8 @@ fn r26_a_slow_reader_is_not_reset_for_what_it_sends_meanwhile(shell: Shell) {
     server.drain();
     let data = await_notice(&mut peer);
     peer.get(1, "/");
-    peer.grant(1, 500_000);
     peer.send(frame::ping_ack(data));
+    peer.grant(1, 500_000);
     // All has been sent, and next to nothing has been read.
     let waits_for = || server.await_holders(1).holders[0].due.map(|due| due.timer);
     while waits_for() != Some(Timer::Receipt) {
