@@ -181,14 +181,17 @@ where
         }
     }
 
-    /// Passes on what happened.
+    /// Passes on what happened; whether anything did.
     #[inline]
-    pub(crate) fn take_events(&mut self, cx: &mut Context<'_>, scene: &mut Scene<'_>) {
+    pub(crate) fn take_events(&mut self, cx: &mut Context<'_>, scene: &mut Scene<'_>) -> bool {
+        let mut any = false;
         while self.turns > 0
             && let Some(event) = scene.connection.poll_event()
         {
             self.take_event(cx, scene, event);
+            any = true;
         }
+        any
     }
 
     /// Apart from the loop, which mostly finds that there is nothing.

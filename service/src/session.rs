@@ -224,11 +224,12 @@ where
     }
 
     #[inline]
-    fn with_requests(&mut self, act: impl FnOnce(&mut Requests<S, B, P>, &mut Scene<'_>)) {
+    fn with_requests<R>(&mut self, act: impl FnOnce(&mut Requests<S, B, P>, &mut Scene<'_>) -> R) -> R {
         let Self { connection, requests, hub, now, peer, .. } = self;
         let mut scene = Scene { connection, hub, peer: *peer, now: *now };
-        act(requests, &mut scene);
+        let result = act(requests, &mut scene);
         *now = scene.now;
+        result
     }
 
     /// Sends what there is to send; whether anything was.
@@ -238,8 +239,10 @@ where
             let now = self.now;
             match send_some(&mut self.connection, now, cx, io) {
                 None => {
-                    self.with_requests(|requests, scene| requests.take_events(cx, scene));
-                    break;
+                    // A pipelined request that waited for room may be told now, and answered at once.
+                    if !self.with_requests(|requests, scene| requests.take_events(cx, scene)) {
+                        break;
+                    }
                 }
                 Some(Poll::Pending) => break,
                 Some(Poll::Ready(Ok(count))) => {

@@ -24,6 +24,7 @@ on_every_shell!(
     r15_nothing_behind_a_response_that_said_close_is_executed,
     r15_a_pipelined_head_that_is_not_whole_is_waited_for,
     r15_a_pipeline_longer_than_the_server_keeps_is_answered_up_to_a_close,
+    r15_a_request_behind_a_response_that_waits_for_room_is_answered,
     r26_a_slow_reader_gets_every_byte_ahead_of_the_fin,
     r26_a_response_that_waits_to_be_sent_is_waited_for,
     r27_a_reader_that_has_stopped_does_not_hold_the_drain_to_its_deadline,
@@ -257,6 +258,26 @@ fn r15_a_pipeline_longer_than_the_server_keeps_is_answered_up_to_a_close(shell: 
     peer.expect_fin();
     assert_eq!(server.clean_report().served, answered);
     assert_eq!(calls.load(Ordering::SeqCst) as u64, answered);
+}
+
+/// It is told only when most of what stands before it has been sent, and nothing else happens then.
+fn r15_a_request_behind_a_response_that_waits_for_room_is_answered(shell: Shell) {
+    let large = Bytes::from(vec![b'x'; 600_000]);
+    let handler = Handler::new(move |request| {
+        let reply = match request.uri().path() {
+            "/large" => text(large.clone()),
+            path => text(path.to_owned()),
+        };
+        async { reply }
+    });
+    let server = Setup::default().start(shell, handler);
+    let mut peer = server.connect();
+    peer.send([get("/large"), get("/small")].concat());
+    assert_eq!(peer.reply().body.len(), 600_000);
+    assert_eq!(peer.reply().body, b"/small");
+    drop(peer);
+    server.drain();
+    assert_eq!(server.clean_report().served, 2);
 }
 
 fn pattern(size: usize) -> Bytes {
