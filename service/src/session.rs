@@ -103,6 +103,9 @@ where
     /// do.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
         self.now = self.now.max(now);
+        if let Some(date) = self.hub.clock.date(self.now) {
+            self.connection.set_date(date);
+        }
         self.requests.begin();
         self.expire(io);
         for _ in 0..ROUNDS {
@@ -208,9 +211,6 @@ where
                 false
             }
             Ok(count) => {
-                if let Some(date) = crate::clock::date(now) {
-                    self.connection.set_date(date);
-                }
                 self.connection.handle_bytes(now, buffer.get(..count).unwrap_or(buffer));
                 true
             }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use lameduck_core::{Allowance, CloseReason, Stage, Timer};
 use lameduck_tests::handlers::{Handler, Latch, Tap, empty, pipe, streaming, telling, text};
 use lameduck_tests::on_every_shell;
-use lameduck_tests::peer::{End, Lost, Peer, get, post};
+use lameduck_tests::peer::{End, Lost, Peer, field, get, post};
 use lameduck_tests::reader::Delimited;
 use lameduck_tests::shells::{Setup, Shell};
 
@@ -32,6 +32,7 @@ on_every_shell!(
     a_response_that_ends_by_close_ends_with_a_fin,
     http_1_0_is_answered_and_closed,
     trailers_follow_a_response,
+    a_response_is_dated_when_it_is_given,
 );
 
 /// A handler whose response comes out of a tap that the test takes from here.
@@ -475,4 +476,30 @@ fn the_kit_tells_a_broken_response_from_a_whole_one() {
     let Err(Lost(_, end)) = peer.try_reply() else { panic!("half a response is not one") };
     assert_eq!(end, End::Fin);
     tap.gone().block("the end of the body");
+}
+
+/// Not when its request came.
+fn a_response_is_dated_when_it_is_given(shell: Shell) {
+    let (called, go_on) = (Latch::new(), Latch::new());
+    let server = Setup::default().start(shell, Handler::held(&called, &go_on));
+    let dated = |reply| field(&reply, "date").map(str::to_owned).expect("it is dated");
+    // What is not a request is refused by the connection itself.
+    let now = || {
+        let mut peer = server.connect();
+        peer.send("nonsense\r\n\r\n");
+        dated(peer.reply())
+    };
+    let mut peer = server.connect();
+    peer.get("/");
+    called.block("the handler's call");
+    let asked = now();
+    let before = loop {
+        let now = now();
+        if now != asked {
+            break now;
+        }
+    };
+    go_on.open();
+    let date = dated(peer.reply());
+    assert!(date == before || date == now(), "{asked}, then {before}, then {date}");
 }
