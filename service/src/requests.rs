@@ -213,7 +213,7 @@ where
             Event::End { id, trailers } => {
                 let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
                 if let Some(entry) = self.exchanges.get_mut(id)
-                    && let Some(channel) = entry.take_incoming()
+                    && let Some(channel) = entry.incoming()
                 {
                     entry.with_waker(cx, |waker| channel.finish(trailers, waker));
                     self.crowd.iter_mut().for_each(|crowd| crowd.call_up(entry));
@@ -574,7 +574,14 @@ impl Channels {
             request.extensions_mut().insert(Tunnel { incoming, head: head.clone() });
         }
         // What follows a CONNECT in its HTTP/2 stream is the tunnel's, whatever the answer (RFC 9113 section 8.5).
-        if at_once { Self { incoming: tunnel, tunnel: None } } else { Self { incoming, tunnel } }
+        match (tunnel, at_once) {
+            (Some(tunnel), true) if length == BodyLength::Empty => {
+                tunnel.finish(None, Waker::noop());
+                Self { incoming: None, tunnel: None }
+            }
+            (tunnel, true) => Self { incoming: tunnel, tunnel: None },
+            (tunnel, false) => Self { incoming, tunnel },
+        }
     }
 }
 
