@@ -232,7 +232,7 @@ where
         });
         // Nothing but the connection's end gives a request of HTTP/1 up.
         let is_http2 = entry.as_ref().is_none_or(|entry| entry.work().head.version() == Version::Http2);
-        if is_http2 && !matches!(reason, CancelReason::Closed(_)) {
+        if is_http2 && !ends_with_connection(reason) {
             if let CancelReason::TimedOut(timer) = reason
                 && let Some(work) = entry.as_ref().map(Entry::work).or_else(|| self.unsent_work(id))
             {
@@ -583,6 +583,12 @@ impl Channels {
             (tunnel, false) => Self { incoming, tunnel },
         }
     }
+}
+
+/// Whether what was given up is lost with its connection. A request that had not come whole before its peer's FIN that
+/// has given up itself, and the connection goes on.
+fn ends_with_connection(reason: CancelReason) -> bool {
+    matches!(reason, CancelReason::Closed(reason) if reason != CloseReason::PeerLeft)
 }
 
 /// In a drain, a response that its peer takes too slowly is cut by us.
