@@ -213,10 +213,12 @@ impl Channel {
         }
         let demand = state.demand;
         state.demand.consumed = 0;
-        if state.end.is_some() && state.data.is_empty() {
-            return Demand { interest: Interest::Met, ..demand };
+        match demand.interest {
+            Interest::None | Interest::Reads if state.end.is_some() && state.data.is_empty() => {
+                Demand { interest: Interest::Met, ..demand }
+            }
+            _ => demand,
         }
-        demand
     }
 
     /// Whether nothing more will come.

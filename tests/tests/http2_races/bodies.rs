@@ -10,45 +10,65 @@ use crate::kit::{expect_end, expect_fin, hear_of_the_drain, patient, whole};
 
 on_every_shell!(
     what_has_been_read_makes_room_before_its_response,
+    what_is_not_read_makes_room_before_its_response,
     a_tunnel_whose_client_sends_nothing_is_at_its_end,
 );
 
 /// The window of the connection is for all: one whose body has been read does not hold it while it works on.
 fn what_has_been_read_makes_room_before_its_response(shell: Shell) {
-    let (read, go_on) = (Latch::new(), Latch::new());
-    let (told, gate) = (read.clone(), go_on.clone());
+    what_has_come_makes_room_before_its_response(shell, "/read");
+}
+
+/// Nor does one whose body nobody wants, though all of it is here.
+fn what_is_not_read_makes_room_before_its_response(shell: Shell) {
+    what_has_come_makes_room_before_its_response(shell, "/leave");
+}
+
+fn what_has_come_makes_room_before_its_response(shell: Shell, path: &str) {
+    let (arrived, go_on) = (Latch::new(), Latch::new());
+    let (here, gate) = (arrived.clone(), go_on.clone());
     let handler = Handler::new(move |request| {
-        let (told, gate) = (told.clone(), gate.clone());
+        let (here, gate) = (here.clone(), gate.clone());
         async move {
-            let first = request.uri().path() == "/first";
-            let body = collect(request.into_body()).await.expect("it comes to its end");
-            if first {
-                told.open();
-                gate.wait().await;
+            let path = request.uri().path().to_owned();
+            let body = request.into_body();
+            match path.as_str() {
+                "/now" => return text(collect(body).await.expect("it comes to its end")),
+                "/leave" => {
+                    here.wait().await;
+                    drop(body);
+                }
+                _ => {
+                    here.wait().await;
+                    collect(body).await.expect("it comes to its end");
+                }
             }
-            text(body.len().to_string())
+            gate.wait().await;
+            text(path)
         }
     });
     let mut setup = patient();
     setup.config.limits.connection_window = 65_535;
     let server = setup.start(shell, handler);
     let mut peer = Peer::greeted(server.address());
-    peer.post(1, "/first");
+    peer.post(1, path);
     (0..3).for_each(|_| peer.send(frame::data(1, vec![0; 15_000])));
     peer.send(frame::data(1, vec![0; 15_000]).end_stream());
-    read.block("the end of the body");
+    peer.send(frame::ping([1; 8]));
+    peer.until(|sent| *sent == Sent::PingAck([1; 8]));
+    arrived.open();
     let mut granted = 0;
     while granted < 60_000 {
         if let Sent::WindowUpdate { stream: 0, increment } = peer.read() {
             granted += increment;
         }
     }
-    peer.post(3, "/second");
+    peer.post(3, "/now");
     peer.send(frame::data(3, vec![0; 15_000]));
     peer.send(frame::data(3, vec![0; 15_000]).end_stream());
-    assert_eq!(whole(&mut peer, 3).body, b"30000");
+    assert_eq!(whole(&mut peer, 3).body.len(), 30_000);
     go_on.open();
-    assert_eq!(whole(&mut peer, 1).body, b"60000");
+    assert_eq!(whole(&mut peer, 1).body, path.as_bytes());
     server.drain();
     hear_of_the_drain(&mut peer);
     expect_end(peer);
