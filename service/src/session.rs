@@ -244,7 +244,10 @@ where
                         break;
                     }
                 }
-                Some(Poll::Pending) => break,
+                Some(Poll::Pending) => {
+                    self.with_requests(|requests, scene| requests.take_events(cx, scene));
+                    break;
+                }
                 Some(Poll::Ready(Ok(count))) => {
                     self.sent += count as u64;
                     self.connection.transmitted(now, count);
@@ -328,7 +331,11 @@ fn send_some(
                 *slot = IoSlice::new(piece);
                 count += 1;
             }
-            io.poll_write(cx, &gathered[..count])
+            // Nothing would tell when a socket takes bytes again that takes none and does not say why.
+            io.poll_write(cx, &gathered[..count]).map(|result| match result {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                result => result,
+            })
         }
     })
 }
@@ -368,3 +375,6 @@ where
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
