@@ -118,6 +118,10 @@ impl State {
                 self.require(Invariant::H17, is_time);
             }
             CloseReason::CutByForce | CloseReason::TimedOut(Timer::Write | Timer::PingAck) => {}
+            CloseReason::Unconfirmed => {
+                self.judge_streams(Invariant::H1);
+                self.require(Invariant::H16, self.peer == Peer::Gone && !self.fin);
+            }
             CloseReason::PeerLeft => self.require(Invariant::H1, self.peer != Peer::Open),
             CloseReason::Refused(PeerError::Http2(Fault::SettingsIgnored)) => {
                 self.require(Invariant::H1, !self.has_acked_settings && !self.has_left_in_order);
