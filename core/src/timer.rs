@@ -20,7 +20,8 @@ pub enum Timer {
     Handshake,
     /// When a request's head has begun and is not whole.
     Head,
-    /// When a request's body is awaited and no byte of it comes.
+    /// When a request's body is awaited and no byte of it comes; or when the short rest of one that nobody reads has not
+    /// come whole.
     Body,
     /// When bytes wait to be sent and the peer takes none.
     Write,

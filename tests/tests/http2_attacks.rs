@@ -119,6 +119,14 @@ mod resets {
             requests.get(2 * count - 1, "/long").as_ref().to_vec()
         });
         assert!((100..=256).contains(&count), "{count}");
+        // Their bodies, however short and whole, make them no better.
+        let mut wire = limited(|limits| limits.body = Some(1));
+        let count = endures(&mut wire, Fault::TooManyResets, |requests, count| {
+            let stream = 2 * count - 1;
+            let head = [&fields("POST", "/")[..], &[("content-length", "2")]].concat();
+            frame::join([requests.headers(stream, &head), frame::data(stream, "ab").end_stream()])
+        });
+        assert!((100..=256).contains(&count), "{count}");
     }
 
     #[test]

@@ -370,6 +370,23 @@ mod rests {
     }
 
     #[test]
+    fn so_it_is_behind_an_answer_of_the_connections_own() {
+        let mut config = Config::default();
+        config.limits.body = Some(5);
+        let mut wire = Wire::greeted_with(&config, &[]);
+        let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+        let head = wire.requests.headers(1, &head);
+        assert_eq!(wire.feed(head), "HEADERS 1 413 content-length=0 end");
+        assert_eq!(wire.feed_all([frame::data(1, "half"), frame::data(1, "half").end_stream()]), "");
+        assert_eq!(wire.connection.status().stream, None);
+        let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+        let head = wire.requests.headers(3, &head);
+        wire.feed(head);
+        assert_eq!(half_a_minute(&mut wire), "RST_STREAM 3 NO_ERROR");
+        assert_eq!(wire.events(), []);
+    }
+
+    #[test]
     fn what_breaks_off_or_breaks_a_rule_there_no_handler_hears_of() {
         type End = (&'static str, fn(&mut Wire) -> String, &'static str);
         let ends: [End; 5] = [

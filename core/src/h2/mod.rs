@@ -538,12 +538,13 @@ impl Http2 {
         let Some(stream) = self.streams.get_mut(number) else { return };
         let rest = stream.rest();
         match stream.life.part(now, rest) {
-            Parting::NotYet => {}
-            Parting::Whole => {
-                self.remove(now, number);
-                self.patience.reward_response();
-            }
+            Parting::NotYet => return,
+            Parting::Whole => drop(self.remove(now, number)),
             Parting::StopRequest => self.stop_request(now, number),
+        }
+        // What no handler has been told of was refused: that is no useful work.
+        if number <= self.told {
+            self.patience.reward_response();
         }
     }
 
@@ -552,7 +553,6 @@ impl Http2 {
         let Some(stream) = self.remove(now, number) else { return };
         self.reset_stream(number, ErrorCode::NO_ERROR, stream.window);
         self.life.given_up();
-        self.patience.reward_response();
     }
 
     /// The connection has given the response instead of the handler: nobody reads the rest of the request.

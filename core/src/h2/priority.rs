@@ -1,6 +1,6 @@
 //! Which response goes out first (RFC 9218).
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::lifecycle::http2::Number;
 
@@ -48,7 +48,7 @@ impl Priority {
 
 /// What has been said of streams that are not open yet (section 7.1). It owns no memory before that happens.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Foretold(VecDeque<(Number, Priority)>);
+pub(crate) struct Foretold(Vec<(Number, Priority)>);
 
 impl Foretold {
     /// A client may ask for as many streams as it can have open; of more than so many none has a use for.
@@ -58,12 +58,8 @@ impl Foretold {
     pub(crate) fn keep(&mut self, number: Number, priority: Priority, streams: u32) {
         let most = usize::try_from(streams).unwrap_or(usize::MAX).min(Self::MOST);
         self.0.retain(|(other, _)| *other != number);
-        if self.0.len() >= most {
-            self.0.pop_front();
-        }
-        if most > 0 {
-            self.0.push_back((number, priority));
-        }
+        self.0.push((number, priority));
+        self.0.drain(..self.0.len().saturating_sub(most));
     }
 
     /// What has been said of a stream that is opened now. Those of lower numbers are not opened any more.

@@ -19,7 +19,7 @@ use crate::h2::hpack::HpackError;
 use crate::h2::numbers::Past;
 use crate::h2::priority::Priority;
 use crate::h2::request::{Assembler, Bad, Parsed, Scratch, TrailerAssembler};
-use crate::h2::streams::{Outgoing, Place, Promise, Queue, ResponseBody, Stream};
+use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
@@ -276,6 +276,7 @@ impl Http2 {
         let Scratch { parts, strings } = &mut self.scratch;
         let mut assembler = Assembler::new(parts, limits);
         let result = self.decoder.decode(block, most_of_string(limits), strings, |line| assembler.add(line));
+        let announced = assembler.announced();
         let parsed = assembler.conclude(opening.end_stream);
         if !self.check_decoded(result) {
             return;
@@ -295,11 +296,8 @@ impl Http2 {
                 self.bear(now, Annoyance::Reset);
             }
             (Admission::Serve, Err(Bad::Status(status))) => {
-                self.life.stream_closed(now);
                 self.write_refusal(number, status);
-                if !opening.end_stream {
-                    self.reset_stream(number, ErrorCode::NO_ERROR, self.stream_window(limits));
-                }
+                self.let_go(now, limits, opening, announced);
                 self.bear(now, Annoyance::Reset);
             }
         }
@@ -313,31 +311,33 @@ impl Http2 {
             _ if expects_continue || exchange == Kind::Connect => Receiving::Handler,
             _ => Receiving::Peer { since: now },
         };
-        let window = self.stream_window(limits);
+        let mut stream = self.begin_stream(limits, opening.number, Life::new(receiving));
+        stream.kind = exchange;
+        stream.promise = if expects_continue { Promise::Owed } else { Promise::None };
+        stream.expected = expected;
         // The frame is the client's latest word, whichever came first (RFC 9218 section 7).
-        let priority = self.foretold.take(opening.number).unwrap_or(priority);
-        self.streams.push(Stream {
-            number: opening.number,
-            life: Life::new(receiving),
-            kind: exchange,
-            promise: if expects_continue { Promise::Owed } else { Promise::None },
-            window,
-            held: 0,
-            expected,
-            total: 0,
-            outgoing: Outgoing {
-                window: SendWindow::new(self.peer.initial_window),
-                priority,
-                place: Place::Aside,
-                body: ResponseBody::Unknown,
-                queue: Queue::default(),
-                trailers: None,
-            },
-        });
+        stream.outgoing.priority = self.foretold.take(opening.number).unwrap_or(priority);
+        self.streams.push(stream);
         if self.events.capacity() == 0 {
             self.events.reserve_exact(self.streams.peak());
         }
         self.events.push_back(Event::Request { id: id_of(opening.number), head, body });
+    }
+
+    /// A request that the connection has answered itself: what is still to come of it is let come in, or stopped, as
+    /// behind any early answer.
+    fn let_go(&mut self, now: Instant, limits: &Limits, opening: Opening, announced: Option<u64>) {
+        if opening.end_stream {
+            return self.life.stream_closed(now);
+        }
+        let mut stream = self.begin_stream(limits, opening.number, Life::refused());
+        stream.expected = announced;
+        self.streams.push(stream);
+        self.part(now, opening.number);
+    }
+
+    fn begin_stream(&self, limits: &Limits, number: Number, life: Life) -> Stream {
+        Stream::new(number, life, self.stream_window(limits), SendWindow::new(self.peer.initial_window))
     }
 
     /// The window of a stream that begins. Until the peer has acknowledged our SETTINGS it may not know that it is
@@ -426,7 +426,7 @@ impl Http2 {
             *expected = left.ok_or(RefusedBody::Fault(Fault::LengthMismatch))?;
         }
         match limits.body {
-            Some(most) if stream.total > most => Err(RefusedBody::TooLarge),
+            Some(most) if stream.total > most && !stream.life.is_let_go() => Err(RefusedBody::TooLarge),
             _ => Ok(()),
         }
     }

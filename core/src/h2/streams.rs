@@ -30,6 +30,28 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// One that begins, with windows of the sizes that these begin with.
+    pub(crate) fn new(number: Number, life: Life, window: ReceiveWindow, outgoing: SendWindow) -> Self {
+        Self {
+            number,
+            life,
+            kind: Kind::Plain,
+            promise: Promise::None,
+            window,
+            held: 0,
+            expected: None,
+            total: 0,
+            outgoing: Outgoing {
+                window: outgoing,
+                priority: Priority::default(),
+                place: Place::Aside,
+                body: ResponseBody::Unknown,
+                queue: Queue::default(),
+                trailers: None,
+            },
+        }
+    }
+
     /// How much of the request is still to come, for one that nobody reads.
     pub(crate) fn rest(&self) -> Rest {
         match (self.expected, self.promise) {

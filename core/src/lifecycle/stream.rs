@@ -84,6 +84,11 @@ impl Life {
         Self { receiving, responding: Responding::Owed, wanted: Wanted::Yes }
     }
 
+    /// One whose request the connection answers itself, and that is not over: no handler hears of it.
+    pub(crate) fn refused() -> Self {
+        Self { receiving: Receiving::Handler, responding: Responding::Ended, wanted: Wanted::No }
+    }
+
     // The peer's half.
 
     /// Some of the body came, or can come from now on.
