@@ -174,7 +174,9 @@ where
         self.told = level;
         match level {
             Level::Serve => {}
-            Level::Drain(deadline) => self.connection.drain(self.now, deadline),
+            Level::Drain(deadline) => {
+                self.connection.drain_for(self.now, deadline, self.hub.reason());
+            }
             Level::Abort => self.connection.abort(self.now),
         }
     }

@@ -94,6 +94,8 @@ pub enum Say {
     AckProbe,
     /// The ACK of the one behind the last response.
     AckReceipt,
+    /// PRIORITY_UPDATE.
+    Prioritize(u32),
     /// PING.
     Ping,
     /// GOAWAY.
@@ -113,6 +115,8 @@ pub enum Deed {
     Answer,
     /// It gives up.
     Reset,
+    /// It asks for the request's body, where the client waits for that.
+    Ask,
     /// It consumes what it has of the request's body.
     Release,
     /// It wants no more of that.
@@ -136,6 +140,8 @@ pub struct Turn {
     body: Progress,
     got: usize,
     held: usize,
+    /// Whether the client may be expected to send the body.
+    asked: bool,
 }
 
 /// How far something is that ends.
@@ -336,6 +342,11 @@ impl State {
                 }
             }
         }
+        for at in 0..script.streams.len() {
+            if self.may(script, Aside::Prioritize, at) {
+                says.push(Say::Prioritize(number_at(at)));
+            }
+        }
         let next = number_at(client.streams.len());
         let leaves = self.is_done(script, Aside::GoAway, 0);
         if client.goaway.is_none() && !leaves && script.streams.len() > client.streams.len() {
@@ -378,6 +389,9 @@ impl State {
         }
         if turn.held > 0 {
             can(Deed::Release);
+        }
+        if !turn.asked && turn.body == Progress::Begun {
+            can(Deed::Ask);
         }
         if turn.body == Progress::Begun && script.handler != Handler::Whole {
             can(Deed::Discard);
@@ -555,6 +569,10 @@ impl State {
                 self.client.asked[2] = false;
                 frame::ping_ack(*b"all read")
             }
+            Say::Prioritize(number) => {
+                self.did(script, Aside::Prioritize, index(number));
+                frame::priority_update(number, "u=0")
+            }
             Say::Ping => {
                 self.did(script, Aside::Ping, 0);
                 frame::ping(*b"and you?")
@@ -704,6 +722,10 @@ impl State {
             Deed::Reset => {
                 turn.body = Progress::Unwanted;
                 self.connection.reset(now, id).is_ok()
+            }
+            Deed::Ask => {
+                turn.asked = true;
+                self.connection.read_body(now, id).is_ok()
             }
             Deed::Release => {
                 let held = std::mem::take(&mut turn.held);
