@@ -30,10 +30,6 @@ impl Clock {
 
     /// The text of a `date` field, formatted once a second and thread.
     pub(crate) fn date(&self, now: Instant) -> Option<Date> {
-        thread_local! {
-            /// For which second of which clock.
-            static LAST: Cell<Option<(u64, std::time::Instant, Date)>> = const { Cell::new(None) };
-        }
         let second = now.as_nanos() / 1_000_000_000;
         let is_last = |(last, origin, _): &_| (*last, *origin) == (second, self.origin);
         if let Some((_, _, date)) = LAST.get().filter(is_last) {
@@ -46,14 +42,22 @@ impl Clock {
     }
 }
 
+thread_local! {
+    /// The last date that was formatted, and for which second of which clock.
+    static LAST: Cell<Option<(u64, std::time::Instant, Date)>> = const { Cell::new(None) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn clocks_that_started_at_different_times_agree_on_the_date() {
-        let first = Clock::start().date(Instant::ORIGIN);
-        std::thread::sleep(Duration::from_millis(1100));
-        assert_ne!(Clock::start().date(Instant::ORIGIN), first);
+    fn the_date_of_another_clocks_same_second_is_not_taken() {
+        let epoch = Date::new(*b"Thu, 01 Jan 1970 00:00:00 GMT").unwrap();
+        let other = Clock::start();
+        let ours = Clock { origin: other.origin + Duration::from_millis(1) };
+        LAST.set(Some((0, other.origin, epoch)));
+        assert_eq!(other.date(Instant::ORIGIN), Some(epoch));
+        assert_ne!(ours.date(Instant::ORIGIN), Some(epoch));
     }
 }

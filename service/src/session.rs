@@ -348,9 +348,14 @@ where
 {
     fn drop(&mut self) {
         let reason = self.requests.ended().unwrap_or(CloseReason::CutByForce);
-        // In a drain, a peer that takes its response too slowly is cut by us.
+        // In a drain, a peer that takes its response too slowly is cut by us, and so is one that waits for one and has
+        // fallen silent.
         let stalled = self.told != Level::Serve
-            && matches!(reason, CloseReason::TimedOut(Timer::Write | Timer::Receipt));
+            && match reason {
+                CloseReason::TimedOut(Timer::Write | Timer::Receipt) => true,
+                CloseReason::TimedOut(Timer::PingAck) => self.requests.oldest_work().0.is_some(),
+                _ => false,
+            };
         let cuts = if reason.is_cut() || stalled { self.cuts(reason) } else { Vec::new() };
         self.requests.cancel_all(CancelReason::Closed(reason));
         match reason {

@@ -17,6 +17,7 @@ on_every_shell!(
     a_forced_end_names_each_stream_that_it_cuts,
     r27_a_stream_whose_window_stays_shut_is_named_before_the_deadline,
     r27_a_peer_that_takes_nothing_is_named_before_the_deadline,
+    a_peer_that_falls_silent_in_a_drain_is_named_with_what_it_asked_for,
     who_holds_a_drain_is_known_while_it_lasts,
     what_a_peer_has_given_up_with_its_fin_is_not_named,
 );
@@ -134,6 +135,29 @@ fn r27_a_peer_that_takes_nothing_is_named_before_the_deadline(shell: Shell) {
     assert_eq!(cut.reason, CloseReason::TimedOut(Timer::Write));
     assert_eq!(report.served, 0);
     peer.socket.expect_reset();
+}
+
+/// Whether it is there nobody knows; what it asked for is lost with it.
+fn a_peer_that_falls_silent_in_a_drain_is_named_with_what_it_asked_for(shell: Shell) {
+    let setup = patient().timeouts(|timeouts| {
+        timeouts.silence = Allowance::millis(60_000, 50);
+        timeouts.ping_ack = Allowance::millis(60_000, 50);
+    });
+    let server = setup.start(shell, handler());
+    let mut waiting = Peer::greeted(server.address());
+    waiting.get(1, "/wait");
+    let mut idle = Peer::greeted(server.address());
+    idle.get(1, "/through");
+    whole(&mut idle, 1);
+    let address = waiting.socket.address();
+    server.drain();
+    await_notice(&mut waiting);
+    await_notice(&mut idle);
+    waiting.socket.expect_reset();
+    let report = server.report();
+    let [cut] = &report.cut[..] else { panic!("{report:#?}") };
+    assert_eq!((cut.peer, cut.request.as_deref()), (address, Some("GET /wait")));
+    assert_eq!(cut.reason, CloseReason::TimedOut(Timer::PingAck));
 }
 
 /// For the operator who asks what it waits for.
