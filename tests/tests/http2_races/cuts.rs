@@ -18,6 +18,7 @@ on_every_shell!(
     r27_a_stream_whose_window_stays_shut_is_named_before_the_deadline,
     r27_a_peer_that_takes_nothing_is_named_before_the_deadline,
     who_holds_a_drain_is_known_while_it_lasts,
+    what_a_peer_has_given_up_with_its_fin_is_not_named,
 );
 
 /// Each request as it was cut, in the order of their paths.
@@ -154,4 +155,20 @@ fn who_holds_a_drain_is_known_while_it_lasts(shell: Shell) {
     peer.send(frame::rst_stream(3, code::CANCEL));
     expect_fin(peer);
     server.clean_report();
+}
+
+/// Half an upload was its own to lose; the other stream is the server's.
+fn what_a_peer_has_given_up_with_its_fin_is_not_named(shell: Shell) {
+    let server = patient().grace(300).start(shell, handler());
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, "/read");
+    peer.send(frame::data(1, "half"));
+    peer.get(3, "/wait");
+    peer.socket.half_close();
+    assert_eq!(reset_code(&mut peer, 1), code::CANCEL);
+    server.drain();
+    assert_eq!(reset_code(&mut peer, 3), code::CANCEL);
+    peer.rest();
+    let cut = server.report();
+    assert_eq!(named(&cut), [(Some("GET /wait"), Stage::Serving, CloseReason::StreamsCut)]);
 }
