@@ -323,8 +323,7 @@ impl Http2 {
     /// The window of a stream that begins. Until the peer has acknowledged our SETTINGS it may not know that it is
     /// smaller than usual (section 6.9.2).
     fn stream_window(&self, limits: &Limits) -> ReceiveWindow {
-        let size = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
-        let window = ReceiveWindow::new(size, limits.body_window_most);
+        let window = ReceiveWindow::new(limits.stream_window, limits.stream_window_most);
         if self.life.awaits_settings_ack() { window.or_as_large_as(SendWindow::DEFAULT) } else { window }
     }
 
@@ -455,7 +454,7 @@ impl Http2 {
     /// Who has to move, now that a frame has come whole.
     fn await_next(&mut self, now: Instant, number: Number) {
         if let Some(stream) = self.streams.get_mut(number) {
-            match stream.window.is_shut() {
+            match stream.is_shut() {
                 true => stream.life.await_handler(),
                 false if stream.kind != Kind::Connect => stream.life.await_peer(now),
                 false => {}

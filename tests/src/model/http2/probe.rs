@@ -88,7 +88,7 @@ fn idle_away(script: &Script, state: &State, takes: Takes) -> Option<(Instant, W
 impl State {
     /// Whether a request waits for the peer, and not for its handler: for more of its body, or to take its response.
     fn awaits_peer(&self, script: &Script, turn: &Turn) -> bool {
-        let has_room = turn.held < script.config.limits.body_window.max(1);
+        let has_room = turn.held < script.config.limits.stream_window.max(1) as usize;
         let awaits_body = turn.body == Progress::Begun && has_room;
         awaits_body || turn.response == Progress::Over
     }
