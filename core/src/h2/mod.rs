@@ -9,6 +9,7 @@ mod frame;
 pub(crate) mod hpack;
 mod priority;
 mod read;
+mod recent;
 mod repeat;
 mod request;
 mod respond;

@@ -11,6 +11,7 @@ use crate::h1::target::is_authority_form;
 use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
+use crate::h2::recent::Recent;
 use crate::head::{Control, Fields, RequestHead, Trailers, Version};
 
 /// What one field line takes beside its octets, where a head's size is counted (section 6.5.2).
@@ -19,12 +20,13 @@ const LINE_OVERHEAD: usize = 32;
 /// A part of the text.
 type Span = (u16, u16);
 
-/// What a head is put together in. It is kept while the connection is busy.
+/// What a head is put together in, and the last one. It is kept while the connection is busy.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Scratch {
     pub(crate) parts: Parts,
     /// For the decoder.
     pub(crate) strings: Vec<u8>,
+    pub(crate) recent: Recent,
 }
 
 impl PartialEq for Scratch {
@@ -68,7 +70,7 @@ pub(crate) enum Bad {
 }
 
 /// A head that has been read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parsed {
     pub(crate) head: RequestHead,
     pub(crate) exchange: Exchange,
