@@ -1,5 +1,7 @@
 //! The test kit.
 
+pub mod calls;
+pub mod explore;
 pub mod h2;
 pub mod handlers;
 pub mod model;

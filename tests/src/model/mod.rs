@@ -5,6 +5,7 @@
 //! all of it. What is wrong in a step is noted in [`State::broken`]; what has to hold in a state whatever
 //! happens next is asked by the functions of [`probe`].
 
+mod asks;
 pub mod http2;
 pub mod probe;
 pub mod script;
