@@ -97,12 +97,15 @@ pub struct Limits {
     pub body: Option<u64>,
     /// The chunk extensions of one body, all together. Over it: 400.
     pub chunk_extensions: usize,
-    /// Body bytes given to the handler that it has not yet released; reading pauses above. For each stream of
-    /// HTTP/2 the window that it starts with, which grows while its handler keeps up.
+    /// Body bytes of HTTP/1 given to the handler that it has not yet released; reading pauses above.
     pub body_window: usize,
+    /// The window that each stream of HTTP/2 starts with (RFC 9113 section 6.9.2): as much of its body may come that
+    /// the handler has not released. It grows while the handler keeps up.
+    pub stream_window: u32,
     /// The most that the window of one HTTP/2 stream grows to.
-    pub body_window_most: u32,
-    /// The window of an HTTP/2 connection, all its streams together (RFC 9113 section 6.9.1); 65,535 at least.
+    pub stream_window_most: u32,
+    /// The window of an HTTP/2 connection, all its streams together (RFC 9113 section 6.9.1); 65,535 at least. This
+    /// is what bounds the bodies that are kept for one peer, however many streams it opens.
     pub connection_window: u32,
     /// The table of an HTTP/2 peer's header fields that is kept for it (RFC 7541 section 4.2).
     pub header_table: u16,
@@ -131,8 +134,9 @@ impl Default for Limits {
             body: None,
             chunk_extensions: 4 * 1024,
             body_window: 64 * 1024,
-            body_window_most: 1024 * 1024,
-            connection_window: 1024 * 1024,
+            stream_window: 256 * 1024,
+            stream_window_most: 1024 * 1024,
+            connection_window: 2 * 1024 * 1024,
             header_table: 4096,
             streams: 128,
             discard: 64 * 1024,

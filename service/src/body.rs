@@ -16,7 +16,8 @@ use lameduck_core::{BodyLength, CancelReason};
 /// A request's body, or what the peer sends through a tunnel.
 ///
 /// Reading it makes room on the wire: a handler that does not read holds the peer back, within
-/// [`Limits::body_window`](lameduck_core::Limits::body_window). The first read answers
+/// [`Limits::body_window`](lameduck_core::Limits::body_window) or, on HTTP/2,
+/// [`Limits::stream_window`](lameduck_core::Limits::stream_window). The first read answers
 /// `expect: 100-continue`. Dropping it says that the rest is not wanted.
 #[derive(Debug, Default)]
 pub struct Body {

@@ -324,7 +324,7 @@ impl Hub {
     }
 
     /// Accepting failed for want of descriptors or memory: a line in the log, every ten seconds at most.
-    pub fn note_shortage(&self, error: &io::Error) {
+    pub(crate) fn note_shortage(&self, error: &io::Error) {
         let now = self.clock.now();
         let mut state = self.lock();
         if state.shortage.is_none_or(|last| now.since(last) >= Duration::from_secs(10)) {

@@ -214,19 +214,28 @@ pub enum AcceptError {
     Empty,
     /// That one connection is lost; the next may be there.
     Next,
-    /// This process or the machine has no descriptor or memory left: wait for a while.
-    BackOff,
+    /// This process or the machine has no descriptor or memory left: wait for so long.
+    BackOff(Duration),
     /// The socket itself is broken.
     Broken,
 }
 
 impl AcceptError {
-    /// Reads an error of `accept(2)`.
-    pub fn of(error: &io::Error) -> Self {
+    /// How long to wait for descriptors or memory to come free.
+    const BACK_OFF: Duration = Duration::from_millis(100);
+
+    /// Reads an error of `accept(2)`; what the operator has to know goes into the log.
+    pub fn of(error: &io::Error, hub: &Hub) -> Self {
         match Errno::from_io_error(error) {
             Some(Errno::AGAIN) => Self::Empty,
-            Some(Errno::NOMEM | Errno::NFILE | Errno::MFILE | Errno::NOBUFS) => Self::BackOff,
-            Some(Errno::BADF | Errno::NOTSOCK | Errno::INVAL) => Self::Broken,
+            Some(Errno::NOMEM | Errno::NFILE | Errno::MFILE | Errno::NOBUFS) => {
+                hub.note_shortage(error);
+                Self::BackOff(Self::BACK_OFF)
+            }
+            Some(Errno::BADF | Errno::NOTSOCK | Errno::INVAL) => {
+                tracing::error!("a listening socket is broken, and accepts no more: {error}");
+                Self::Broken
+            }
             _ => Self::Next,
         }
     }

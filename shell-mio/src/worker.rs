@@ -28,9 +28,6 @@ const EVENTS: usize = 1024;
 /// How many connections one door lets in before those that are in have their turn.
 const ACCEPTS: usize = 256;
 
-/// How long to wait for descriptors or memory to come free.
-const BACK_OFF: Duration = Duration::from_millis(100);
-
 /// The token of the mailbox. Listeners have those below it, connections their key.
 const MAILBOX: Token = Token(usize::MAX);
 
@@ -199,23 +196,14 @@ where
                     door.rests_until = None;
                     self.attend(stream, peer);
                 }
-                Err(error) => match AcceptError::of(&error) {
-                    AcceptError::Next => {}
-                    AcceptError::Empty => {
-                        door.rests_until = None;
-                        return;
-                    }
-                    AcceptError::BackOff => {
-                        self.hub.note_shortage(&error);
-                        door.rests_until = Some(self.hub.clock.now() + BACK_OFF);
-                        return;
-                    }
-                    AcceptError::Broken => {
-                        tracing::error!("a listening socket is broken, and accepts no more: {error}");
-                        door.rests_until = None;
-                        return;
-                    }
-                },
+                Err(error) => {
+                    door.rests_until = match AcceptError::of(&error, &self.hub) {
+                        AcceptError::Next => continue,
+                        AcceptError::Empty | AcceptError::Broken => None,
+                        AcceptError::BackOff(rest) => Some(self.hub.clock.now() + rest),
+                    };
+                    return;
+                }
             }
         }
         if let Some(door) = self.doors.get_mut(index) {

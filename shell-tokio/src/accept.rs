@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Request, Response};
 use lameduck_core::server::Gate;
@@ -18,9 +17,6 @@ use crate::connection::Connection;
 use crate::runtime::Runtime;
 use crate::socket::Socket;
 use crate::wake::Changes;
-
-/// How long to wait for descriptors or memory to come free.
-const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Accepts from `listener` for as long as the gate is open, then empties its queue and closes it.
 pub(crate) async fn run<S, B>(listener: TcpListener, listening: Listening, hub: Arc<Hub>, service: S)
@@ -41,8 +37,11 @@ where
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => attend(stream, peer),
-                Err(error) if !recovers(&hub, &error).await => break,
-                Err(_) => {}
+                Err(error) => match AcceptError::of(&error, &hub) {
+                    AcceptError::Empty | AcceptError::Next => {}
+                    AcceptError::BackOff(rest) => tokio::time::sleep(rest).await,
+                    AcceptError::Broken => break,
+                },
             },
             () = changes.next() => {}
         }
@@ -69,14 +68,15 @@ async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, Sock
                     tracing::error!(%peer, "a connection could not be registered and is dropped: {error}");
                 }
             },
-            Err(error) if AcceptError::of(&error) == AcceptError::Empty => {
-                match emptying.look_again(hub.clock.now()) {
+            Err(error) => match AcceptError::of(&error, hub) {
+                AcceptError::Next => {}
+                AcceptError::Empty => match emptying.look_again(hub.clock.now()) {
                     Some(at) => tokio::time::sleep_until(hub.clock.to_std(at).into()).await,
                     None => break,
-                }
-            }
-            Err(error) if !recovers(hub, &error).await => return Err(error),
-            Err(_) => {}
+                },
+                AcceptError::BackOff(rest) => tokio::time::sleep(rest).await,
+                AcceptError::Broken => return Err(error),
+            },
         }
     }
     Ok(())
@@ -85,20 +85,4 @@ async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, Sock
 fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
     TcpStream::from_std(stream)
-}
-
-/// Whether to go on accepting after `error`; waits, where only time helps.
-async fn recovers(hub: &Hub, error: &io::Error) -> bool {
-    match AcceptError::of(error) {
-        AcceptError::Empty | AcceptError::Next => true,
-        AcceptError::BackOff => {
-            hub.note_shortage(error);
-            tokio::time::sleep(BACK_OFF).await;
-            true
-        }
-        AcceptError::Broken => {
-            tracing::error!("a listening socket is broken, and accepts no more: {error}");
-            false
-        }
-    }
 }

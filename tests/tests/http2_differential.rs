@@ -420,7 +420,7 @@ struct Setup {
     connection_window: u32,
     frame: u32,
     table: u32,
-    body_window: usize,
+    stream_window: u32,
     header_table: u16,
 }
 
@@ -430,16 +430,16 @@ fn setup() -> impl Strategy<Value = Setup> {
     let connection_window = select(vec![65_535, 1 << 20]);
     let frame = select(vec![16_384, 20_000, 1 << 20]);
     let table = select(vec![0, 100, 4_096, 65_536]);
-    let body_window = select(vec![1_000, 65_536]);
+    let stream_window = select(vec![1_000, 65_536]);
     let header_table = select(vec![0, 64, 4_096, 32_768]);
-    (pipe, window, connection_window, frame, table, body_window, header_table).prop_map(
-        |(pipe, window, connection_window, frame, table, body_window, header_table)| Setup {
+    (pipe, window, connection_window, frame, table, stream_window, header_table).prop_map(
+        |(pipe, window, connection_window, frame, table, stream_window, header_table)| Setup {
             pipe,
             window,
             connection_window,
             frame,
             table,
-            body_window,
+            stream_window,
             header_table,
         },
     )
@@ -448,7 +448,7 @@ fn setup() -> impl Strategy<Value = Setup> {
 async fn run(setup: &Setup, exchanges: Vec<Exchange>) -> (BTreeMap<usize, Message>, CloseReason, Vec<Seen>) {
     let exchanges = Arc::new(exchanges);
     let mut config = Config::default();
-    config.limits.body_window = setup.body_window;
+    config.limits.stream_window = setup.stream_window;
     config.limits.header_table = setup.header_table;
     let (near, far) = tokio::io::duplex(setup.pipe);
     let server = tokio::spawn(Server::new(&config, far, Arc::clone(&exchanges)).run());

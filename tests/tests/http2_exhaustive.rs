@@ -110,8 +110,8 @@ fn post() -> Stream {
 /// Windows of a few bytes, so that every one of them fills.
 fn narrow(script: Script) -> Script {
     script.configured(|config| {
-        config.limits.body_window = 3;
-        config.limits.body_window_most = 4;
+        config.limits.stream_window = 3;
+        config.limits.stream_window_most = 4;
         config.limits.send_queue = 64;
     })
 }
@@ -277,7 +277,7 @@ fn no_window_of_the_connection_leaks() {
     ];
     let wide = |config: &mut Config| {
         config.limits.connection_window = 65_535;
-        config.limits.body_window = 65_535;
+        config.limits.stream_window = 65_535;
     };
     let padded = || Stream::post([AB, Part::Padded(b"c")]);
     let on_the_edge =

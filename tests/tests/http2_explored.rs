@@ -63,7 +63,7 @@ impl Wire {
 fn config() -> Config {
     let mut config = Config::default();
     config.limits.connection_window = 65_535;
-    config.limits.body_window = 65_535;
+    config.limits.stream_window = 65_535;
     config
 }
 

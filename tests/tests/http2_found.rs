@@ -90,7 +90,8 @@ fn a_pong_is_no_request_and_keeps_no_idle_connection() {
 
 #[test]
 fn a_handler_that_does_not_read_on_is_no_fault_of_the_peer_however_little_it_has_taken() {
-    let mut wire = Wire::greeted();
+    let config = limited(|limits| limits.stream_window = 65_536);
+    let mut wire = Wire::greeted_with(&config, &[]);
     wire.post(1, "/");
     for _ in 0..4 {
         wire.feed(frame::data(1, [b'x'; 16_384]));
@@ -105,7 +106,7 @@ fn a_handler_that_does_not_read_on_is_no_fault_of_the_peer_however_little_it_has
 
 #[test]
 fn a_handler_that_does_not_read_on_costs_no_other_stream_its_body() {
-    let config = limited(|limits| limits.connection_window = 65_535);
+    let config = limited(|limits| (limits.connection_window, limits.stream_window) = (65_535, 65_535));
     let mut wire = Wire::greeted_with(&config, &[]);
     wire.post(1, "/slow");
     wire.post(3, "/starved");
@@ -118,7 +119,7 @@ fn a_handler_that_does_not_read_on_costs_no_other_stream_its_body() {
     // Neither stream can send: the connection's window is used up by what a handler of ours does not read.
     assert_eq!(wire.wait_millis(20_000), "");
     // It reads on. From now on it is the peer's turn.
-    assert_eq!(wire.release(1, 65_535), "WINDOW_UPDATE 1 +131071; WINDOW_UPDATE 0 +65535");
+    assert_eq!(wire.release(1, 65_535), "WINDOW_UPDATE 1 +262140; WINDOW_UPDATE 0 +65535");
     wire.feed(frame::ping([0; 8]));
     assert_eq!(wire.connection.status().due.map(|due| due.timer), Some(Timer::Body));
     assert_eq!(wire.wait_millis(29_999), "");
@@ -208,7 +209,7 @@ fn a_slow_download_is_no_silence() {
 /// It has opened a stream before it knew our SETTINGS, and keeps to them from then on.
 #[test]
 fn a_small_window_is_granted_again_to_a_peer_that_began_before_it_knew_of_it() {
-    let mut wire = Wire::new(&limited(|limits| limits.body_window = 1_000));
+    let mut wire = Wire::new(&limited(|limits| limits.stream_window = 1_000));
     let post = wire.requests.post(1, "/");
     wire.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), post.as_ref()]));
     wire.feed(frame::settings_ack());
@@ -216,7 +217,7 @@ fn a_small_window_is_granted_again_to_a_peer_that_began_before_it_knew_of_it() {
     assert!(wire.release(1, 1_000).starts_with("WINDOW_UPDATE 1 +"), "it waits for this");
     // Another still takes it for as large as usual: that is no fault, and given back too.
     let mut late =
-        Wire::new(&limited(|limits| (limits.body_window, limits.body_window_most) = (1_000, 1_000)));
+        Wire::new(&limited(|limits| (limits.stream_window, limits.stream_window_most) = (1_000, 1_000)));
     let post = late.requests.post(1, "/");
     late.feed(frame::join([PREFACE, frame::settings(&[]).as_ref(), post.as_ref()]));
     for _ in 0..3 {

@@ -25,8 +25,8 @@ fn narrow() -> Arc<Config> {
     let limits = Limits {
         head: 4 * 1024,
         target: 1024,
-        body_window: 4 * 1024,
-        body_window_most: 8 * 1024,
+        stream_window: 4 * 1024,
+        stream_window_most: 8 * 1024,
         connection_window: 65_535,
         streams: 8,
         send_queue: 4 * 1024,
@@ -40,7 +40,7 @@ fn narrow() -> Arc<Config> {
 /// moment of copying and one read on top.
 fn bound() -> u64 {
     let limits = &narrow().limits;
-    let bodies = limits.streams as usize * limits.body_window_most as usize;
+    let bodies = limits.streams as usize * limits.stream_window_most as usize;
     let events = (1024 + READ / 9) * (size_of::<Event>() + 64);
     let streams = limits.streams as usize * 1024;
     let kept = 16 * 1024 + usize::from(limits.head) + bodies + events + streams + 2 * limits.send_queue;

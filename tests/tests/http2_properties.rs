@@ -109,10 +109,11 @@ fn greeting() -> impl Strategy<Value = Vec<u8>> {
 
 /// What a connection may be set up with, sensible or not.
 fn config() -> impl Strategy<Value = Arc<Config>> {
-    let few = Limits { body_window: 3, send_queue: 16, streams: 2, body: Some(30), ..Limits::default() };
+    let few = Limits { stream_window: 3, send_queue: 16, streams: 2, body: Some(30), ..Limits::default() };
     let huge = Limits {
         body_window: usize::MAX,
-        body_window_most: u32::MAX,
+        stream_window: u32::MAX,
+        stream_window_most: u32::MAX,
         connection_window: u32::MAX,
         header_table: u16::MAX,
         streams: u32::MAX,
@@ -358,7 +359,7 @@ proptest! {
     ) {
         let mut config = Config::default();
         config.limits.connection_window = 70_000;
-        config.limits.body_window = 65_535;
+        config.limits.stream_window = 65_535;
         let greeting = frame::join([PREFACE, frame::settings(&[]).as_ref(), frame::settings_ack().as_ref()]);
         let mut run = Run::new(&Arc::new(config), &greeting);
         let mut client = Credit::new(65_535);

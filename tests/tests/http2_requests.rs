@@ -1,8 +1,8 @@
 //! What a request may look like in HTTP/2 (RFC 9113 sections 8.1 to 8.3).
 
-use lameduck_core::{Config, Event, Limits, RequestHead, Version};
+use lameduck_core::{Config, Event, Fault, Limits, RequestHead, Version};
 use lameduck_tests::h2::frame;
-use lameduck_tests::h2::{Wire, code};
+use lameduck_tests::h2::{PREFACE, Wire, code};
 
 type Fields<'a> = [(&'a str, &'a str)];
 
@@ -327,7 +327,7 @@ mod limits {
         assert_eq!(post(1, "4"), "request 1 POST / (4)");
         // What is short may come in all the same.
         assert_eq!(post(3, "5"), "HEADERS 3 413 content-length=0 end");
-        assert_eq!(post(5, "65537"), "HEADERS 5 413 content-length=0 end; RST_STREAM 5 NO_ERROR");
+        assert_eq!(post(5, "262145"), "HEADERS 5 413 content-length=0 end; RST_STREAM 5 NO_ERROR");
     }
 
     #[test]
@@ -363,5 +363,92 @@ mod limits {
         let trailers = wire.requests.headers(1, &trailers).end_stream();
         assert_eq!(wire.feed(trailers), "cancelled 1: MalformedRequest; RST_STREAM 1 PROTOCOL_ERROR");
         assert_eq!(wire.get(3, "/"), "request 3 GET /");
+    }
+}
+
+/// Blocks that are the same, byte for byte, and mean the same only while the table does.
+mod repeated {
+    use super::*;
+
+    /// GET, http and `/`; then the authority, which is the newest entry of the table.
+    const SAME: [u8; 4] = [0x82, 0x86, 0x84, 0xbe];
+
+    /// The same, with this authority as a new entry.
+    fn authority(letter: u8) -> [u8; 6] {
+        [0x82, 0x86, 0x84, 0x41, 1, letter]
+    }
+
+    fn ask(wire: &mut Wire, stream: u32, block: impl AsRef<[u8]>) -> String {
+        wire.feed(frame::headers(stream, block).end_headers().end_stream())
+    }
+
+    /// The authorities and targets of all requests so far.
+    fn authorities(wire: &Wire) -> Vec<String> {
+        let text = |head: &RequestHead| {
+            let authority = head.authority_bytes().unwrap_or_default();
+            format!("{}{}", String::from_utf8_lossy(&authority), head.target())
+        };
+        let requests = wire.events().iter().filter_map(|event| match event {
+            Event::Request { head, .. } => Some(text(head)),
+            _ => None,
+        });
+        requests.collect()
+    }
+
+    #[test]
+    fn the_table_of_the_moment_says_what_they_mean() {
+        let mut wire = Wire::greeted();
+        ask(&mut wire, 1, authority(b'a'));
+        for stream in [3, 5, 7] {
+            ask(&mut wire, stream, SAME);
+        }
+        ask(&mut wire, 9, authority(b'b'));
+        for stream in [11, 13, 15] {
+            ask(&mut wire, stream, SAME);
+        }
+        assert_eq!(authorities(&wire), ["a/", "a/", "a/", "a/", "b/", "b/", "b/", "b/"]);
+    }
+
+    #[test]
+    fn trailers_and_what_is_refused_change_the_table_too() {
+        let mut wire = limited(|limits| limits.streams = 5);
+        ask(&mut wire, 1, authority(b'a'));
+        wire.feed(frame::headers(3, SAME).end_headers());
+        ask(&mut wire, 5, SAME);
+        ask(&mut wire, 7, SAME);
+        // A trailer becomes the newest entry: there is no authority any more.
+        assert_eq!(ask(&mut wire, 3, [0x40, 1, b'x', 1, b'y']), "end 3 x=y");
+        assert_eq!(ask(&mut wire, 9, SAME), "RST_STREAM 9 PROTOCOL_ERROR");
+        assert_eq!(ask(&mut wire, 11, authority(b'd')), "request 11 GET /");
+        assert_eq!(ask(&mut wire, 13, authority(b'e')), "refused 13; RST_STREAM 13 REFUSED_STREAM");
+        wire.answer(1, "");
+        assert_eq!(ask(&mut wire, 15, SAME), "request 15 GET /");
+        assert_eq!(authorities(&wire), ["a/", "a/", "a/", "a/", "d/", "e/"]);
+    }
+
+    #[test]
+    fn their_end_is_their_own() {
+        let mut wire = Wire::greeted();
+        ask(&mut wire, 1, authority(b'a'));
+        ask(&mut wire, 3, SAME);
+        ask(&mut wire, 5, SAME);
+        wire.feed(frame::headers(7, SAME).end_headers());
+        assert_eq!(wire.feed(frame::data(7, "x").end_stream()), "data 7 \"x\"; end 7");
+        assert_eq!(ask(&mut wire, 9, SAME), "request 9 GET /");
+    }
+
+    #[test]
+    fn an_update_of_the_table_that_is_owed_is_owed_by_them_too() {
+        let config = Config { limits: Limits { header_table: 64, ..Limits::default() }, ..Config::default() };
+        let mut wire = Wire::new(&config);
+        wire.feed(frame::join([PREFACE, frame::settings(&[]).as_ref()]));
+        ask(&mut wire, 1, authority(b'a'));
+        for stream in [3, 5, 7] {
+            ask(&mut wire, stream, SAME);
+        }
+        assert_eq!(authorities(&wire), ["a/"; 4]);
+        wire.feed(frame::settings_ack());
+        ask(&mut wire, 9, SAME);
+        wire.assert_failed(Fault::BadBlock);
     }
 }

@@ -55,8 +55,11 @@ pub(crate) struct Exceeded;
 /// So much is worth a WINDOW_UPDATE.
 const WORTH: u32 = 4096;
 
+/// A window that grows becomes so many times as large.
+const GROWTH: u32 = 4;
+
 /// How much the peer may send. What is consumed is granted again, by halves of the window; while nothing of it is
-/// held up, the window doubles, so that a fast peer need not wait for grants.
+/// held up, the window grows, so that a fast peer need not wait for grants.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ReceiveWindow {
     /// What it may still send; negative where it was allowed more before it knew the window's size.
@@ -99,8 +102,9 @@ impl ReceiveWindow {
         Ok(())
     }
 
-    /// So much has been consumed: what is to be granted for it now, if anything.
-    pub(crate) fn consume(&mut self, count: u32) -> Option<u32> {
+    /// So much has been consumed: what is to be granted for it now, if anything. Nothing is where all that is still
+    /// `expected` has room.
+    pub(crate) fn consume(&mut self, count: u32, expected: Option<u64>) -> Option<u32> {
         let taken = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
         let held = u32::try_from(taken).unwrap_or(0);
         let count = count.min(held);
@@ -109,10 +113,13 @@ impl ReceiveWindow {
         // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
         let is_low = i64::from(self.consumed) >= i64::from(self.left) && self.consumed >= WORTH;
         let is_due = self.consumed >= half || is_low;
-        if self.consumed == 0 || !is_due {
+        let is_enough =
+            expected.is_some_and(|expected| u64::try_from(self.left).is_ok_and(|left| left >= expected));
+        if self.consumed == 0 || !is_due || is_enough {
             return None;
         }
-        let growth = if held == count { self.size.min(self.most.saturating_sub(self.size)) } else { 0 };
+        let most = self.most.min(self.size.saturating_mul(GROWTH));
+        let growth = if held == count { most.saturating_sub(self.size) } else { 0 };
         let grant = core::mem::take(&mut self.consumed).saturating_add(growth);
         self.size = self.size.saturating_add(growth);
         self.left = self.left.saturating_add_unsigned(grant);

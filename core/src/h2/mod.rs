@@ -10,6 +10,7 @@ pub(crate) mod hpack;
 mod numbers;
 mod priority;
 mod read;
+mod recent;
 mod repeat;
 mod request;
 mod respond;
@@ -143,7 +144,6 @@ impl Http2 {
     /// 3.4).
     pub(crate) fn new(now: Instant, config: &Config) -> Self {
         let limits = &config.limits;
-        let window = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
         let connection_window = limits.connection_window.clamp(SendWindow::DEFAULT, GoAway::NO_CUTOFF);
         let mut http2 = Self {
             life: Lifecycle::new(now),
@@ -176,7 +176,7 @@ impl Http2 {
                 &[
                     Setting::HeaderTableSize(u32::from(limits.header_table)),
                     Setting::MaxConcurrentStreams(limits.streams),
-                    Setting::InitialWindowSize(window.min(GoAway::NO_CUTOFF)),
+                    Setting::InitialWindowSize(limits.stream_window.min(GoAway::NO_CUTOFF)),
                     Setting::MaxHeaderListSize(u32::from(limits.head)),
                     Setting::EnableConnectProtocol(true),
                     Setting::NoRfc7540Priorities(true),
@@ -588,7 +588,7 @@ impl Http2 {
     /// be expected to send: their waits begin anew.
     fn consume(&mut self, now: Instant, count: u32) {
         let was_shut = self.intake.is_shut();
-        if let Some(increment) = self.intake.consume(count) {
+        if let Some(increment) = self.intake.consume(count, None) {
             self.outbox.gather(|out| WindowUpdate { stream: 0, increment }.write(out));
             if was_shut {
                 self.streams.iter_mut().for_each(|stream| stream.life.received(now));

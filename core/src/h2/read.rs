@@ -15,10 +15,10 @@ use crate::h2::frame::{
     Continuation, DataHead, Frame, FrameError, Header, Headers, LEAST_MAX_FRAME_SIZE, PriorityUpdate,
     RstStream, Scope, Setting, Settings, WindowUpdate, kind, write_settings_ack,
 };
-use crate::h2::hpack::HpackError;
+use crate::h2::hpack::{Effect, HpackError};
 use crate::h2::numbers::Past;
 use crate::h2::priority::Priority;
-use crate::h2::request::{Assembler, Bad, Parsed, Scratch, TrailerAssembler};
+use crate::h2::request::{Assembler, Bad, Parsed, Rejected, Scratch, TrailerAssembler};
 use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
@@ -258,29 +258,55 @@ impl Http2 {
     fn decode(&mut self, config: &Config, block: &[u8]) -> bool {
         let strings = &mut self.scratch.strings;
         let result = self.decoder.decode(block, most_of_string(&config.limits), strings, |_| {});
-        self.check_decoded(result)
+        self.check_decoded(result).is_some()
     }
 
-    fn check_decoded(&mut self, result: Result<(), HpackError>) -> bool {
+    /// What a block has done to the table, if it could be decoded.
+    fn check_decoded(&mut self, result: Result<Effect, HpackError>) -> Option<Effect> {
         let fault = match result {
-            Ok(()) => return true,
+            Ok(effect) => {
+                if effect == Effect::Changed {
+                    self.scratch.recent.forget();
+                }
+                return Some(effect);
+            }
             Err(error) if error.is_over_limit() => Fault::BlockTooLarge,
             Err(_) => Fault::BadBlock,
         };
         self.fail(PeerError::Http2(fault));
-        false
+        None
     }
 
     fn take_request(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
-        let limits = &config.limits;
-        let Scratch { parts, strings } = &mut self.scratch;
+        let known = match self.decoder.is_owed_an_update() {
+            true => None,
+            false => self.scratch.recent.find(block, opening.end_stream),
+        };
+        if let Some(parsed) = known {
+            return self.admit(now, &config.limits, opening, Ok(parsed));
+        }
+        if let Some(parsed) = self.parse(&config.limits, opening, block) {
+            self.admit(now, &config.limits, opening, parsed);
+        }
+    }
+
+    /// Reads a request's block; `None`, where the connection ends for it.
+    fn parse(&mut self, limits: &Limits, opening: Opening, block: &[u8]) -> Option<Result<Parsed, Rejected>> {
+        let Scratch { parts, strings, .. } = &mut self.scratch;
         let mut assembler = Assembler::new(parts, limits);
         let result = self.decoder.decode(block, most_of_string(limits), strings, |line| assembler.add(line));
-        let announced = assembler.announced();
         let parsed = assembler.conclude(opening.end_stream);
-        if !self.check_decoded(result) {
-            return;
+        let effect = self.check_decoded(result)?;
+        // The only one is not worth it: nothing is kept on an idle connection.
+        if let (Effect::None, Ok(parsed)) = (effect, &parsed)
+            && !self.streams.is_empty()
+        {
+            self.scratch.recent.note(block, opening.end_stream, parsed);
         }
+        Some(parsed)
+    }
+
+    fn admit(&mut self, now: Instant, limits: &Limits, opening: Opening, parsed: Result<Parsed, Rejected>) {
         let number = opening.number;
         match (self.life.admit(number, limits.streams), parsed) {
             (Admission::Refuse, _) => {
@@ -289,13 +315,13 @@ impl Http2 {
                 self.bear(now, Annoyance::Chatter);
             }
             (Admission::Serve, Ok(parsed)) => self.open(now, limits, opening, parsed),
-            (Admission::Serve, Err(Bad::Malformed)) => {
+            (Admission::Serve, Err(Rejected { bad: Bad::Malformed, .. })) => {
                 self.life.stream_closed(now);
                 let code = Fault::MalformedRequest.code();
                 self.reset_stream(number, code, self.stream_window(limits));
                 self.bear(now, Annoyance::Reset);
             }
-            (Admission::Serve, Err(Bad::Status(status))) => {
+            (Admission::Serve, Err(Rejected { bad: Bad::Status(status), announced })) => {
                 self.write_refusal(number, status);
                 self.let_go(now, limits, opening, announced);
                 self.bear(now, Annoyance::Reset);
@@ -343,19 +369,18 @@ impl Http2 {
     /// The window of a stream that begins. Until the peer has acknowledged our SETTINGS it may not know that it is
     /// smaller than usual (section 6.9.2).
     fn stream_window(&self, limits: &Limits) -> ReceiveWindow {
-        let size = u32::try_from(limits.body_window).unwrap_or(u32::MAX);
-        let window = ReceiveWindow::new(size, limits.body_window_most);
+        let window = ReceiveWindow::new(limits.stream_window, limits.stream_window_most);
         if self.life.awaits_settings_ack() { window.or_as_large_as(SendWindow::DEFAULT) } else { window }
     }
 
     /// A second field block ends the request (section 8.1). There is none in a tunnel (section 8.5).
     fn take_trailers(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
         let limits = &config.limits;
-        let Scratch { parts, strings } = &mut self.scratch;
+        let Scratch { parts, strings, .. } = &mut self.scratch;
         let mut assembler = TrailerAssembler::new(parts, limits);
         let result = self.decoder.decode(block, most_of_string(limits), strings, |line| assembler.add(line));
         let trailers = assembler.conclude();
-        if !self.check_decoded(result) {
+        if self.check_decoded(result).is_none() {
             return;
         }
         let number = opening.number;
@@ -475,7 +500,7 @@ impl Http2 {
     /// Who has to move, now that a frame has come whole.
     fn await_next(&mut self, now: Instant, number: Number) {
         if let Some(stream) = self.streams.get_mut(number) {
-            match stream.window.is_shut() {
+            match stream.is_shut() {
                 true => stream.life.await_handler(),
                 false if stream.kind != Kind::Connect => stream.life.await_peer(now),
                 false => {}

@@ -11,6 +11,7 @@ use crate::h1::target::is_authority_form;
 use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
+use crate::h2::recent::Recent;
 use crate::head::{Control, Fields, RequestHead, Trailers, Version};
 
 /// What one field line takes beside its octets, where a head's size is counted (section 6.5.2).
@@ -19,12 +20,13 @@ const LINE_OVERHEAD: usize = 32;
 /// A part of the text.
 type Span = (u16, u16);
 
-/// What a head is put together in. It is kept while the connection is busy.
+/// What a head is put together in, and the last one. It is kept while the connection is busy.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Scratch {
     pub(crate) parts: Parts,
     /// For the decoder.
     pub(crate) strings: Vec<u8>,
+    pub(crate) recent: Recent,
 }
 
 impl PartialEq for Scratch {
@@ -67,8 +69,15 @@ pub(crate) enum Bad {
     Status(u16),
 }
 
+/// A request that is not served.
+pub(crate) struct Rejected {
+    pub(crate) bad: Bad,
+    /// How long a body follows without another word of ours, as far as the head has been read.
+    pub(crate) announced: Option<u64>,
+}
+
 /// A head that has been read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parsed {
     pub(crate) head: RequestHead,
     pub(crate) exchange: Exchange,
@@ -208,13 +217,13 @@ impl<'a> Assembler<'a> {
         Ok((start, end))
     }
 
-    /// How long a body is that comes without another word of ours, as far as the head has been read.
-    pub(crate) fn announced(&self) -> Option<u64> {
-        self.length.filter(|_| !self.expects_continue)
+    /// The request, now that its block is at its end.
+    pub(crate) fn conclude(self, end_stream: bool) -> Result<Parsed, Rejected> {
+        let announced = self.length.filter(|_| !self.expects_continue);
+        self.join(end_stream).map_err(|bad| Rejected { bad, announced })
     }
 
-    /// The request, now that its block is at its end.
-    pub(crate) fn conclude(mut self, end_stream: bool) -> Result<Parsed, Bad> {
+    fn join(mut self, end_stream: bool) -> Result<Parsed, Bad> {
         if let Some(bad) = self.bad {
             return Err(bad);
         }

@@ -222,7 +222,7 @@ impl Http2 {
         self.consume(now, count);
         let stream = stream_of(&mut self.streams, id)?;
         // A window that is still shut is the handler's to open.
-        if stream.promise == Promise::None && stream.kind != Kind::Connect && !stream.window.is_shut() {
+        if stream.promise == Promise::None && stream.kind != Kind::Connect && !stream.is_shut() {
             stream.life.await_peer(now);
         }
         self.settle(now);
@@ -234,7 +234,7 @@ impl Http2 {
         let Some(stream) = self.streams.get_mut(number) else { return };
         if stream.life.receives()
             && stream.life.is_wanted()
-            && let Some(increment) = stream.window.consume(count)
+            && let Some(increment) = stream.window.consume(count, stream.expected)
         {
             self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
         }

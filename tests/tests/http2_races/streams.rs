@@ -3,7 +3,7 @@
 use std::thread;
 
 use bytes::Bytes;
-use lameduck_core::{Allowance, CancelReason, ErrorCode, Timer};
+use lameduck_core::{Allowance, CancelReason, ErrorCode, Limits, Timer};
 use lameduck_service::DrainNotice;
 use lameduck_tests::h2::{Peer, Sent, code, frame, setting};
 use lameduck_tests::handlers::{Handler, Latch, block_on, collect, pipe, streaming, telling, text};
@@ -131,8 +131,8 @@ fn r22_uploads_under_way_are_read_to_their_ends(shell: Shell) {
     assert_eq!(ack_notice(&mut peer, data), 5);
     for stream in [3, 5] {
         // More than any window that it was given at first.
-        let mut left = 300_000;
-        let mut window = 65_535 - if stream == 3 { 11_000 } else { 1000 };
+        let mut left = 600_000;
+        let mut window = Limits::default().stream_window as usize - if stream == 3 { 11_000 } else { 1000 };
         while left > 0 {
             let piece = left.min(10_000);
             while window < piece {
@@ -148,8 +148,8 @@ fn r22_uploads_under_way_are_read_to_their_ends(shell: Shell) {
         }
         peer.send(frame::data(stream, "").end_stream());
     }
-    assert_eq!(whole(&mut peer, 5).body, b"301000");
-    assert_eq!(whole(&mut peer, 3).body, b"311000");
+    assert_eq!(whole(&mut peer, 5).body, b"601000");
+    assert_eq!(whole(&mut peer, 3).body, b"611000");
     expect_end(peer);
     assert_eq!(server.clean_report().served, 3);
 }

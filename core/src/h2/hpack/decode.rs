@@ -26,6 +26,15 @@ pub(crate) struct Decoder {
     owed: Option<u16>,
 }
 
+/// What a block has done to the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// Nothing: until something changes the table, the same block says the same.
+    None,
+    /// An entry was inserted, or a size set.
+    Changed,
+}
+
 /// What an entry's name is by itself, and the whole line.
 #[derive(Clone, Copy, Debug)]
 struct Kinds {
@@ -60,9 +69,9 @@ impl Decoder {
         limit: usize,
         scratch: &mut Vec<u8>,
         mut sink: impl FnMut(Line<'_>),
-    ) -> Result<(), HpackError> {
+    ) -> Result<Effect, HpackError> {
         let mut rest = block;
-        self.read_size_updates(&mut rest)?;
+        let mut effect = self.read_size_updates(&mut rest)?;
         while let Some(first) = rest.first() {
             match Representation::of(*first) {
                 Representation::Indexed => {
@@ -72,16 +81,25 @@ impl Decoder {
                 Representation::Literal(indexing, prefix) => {
                     let literal = read_literal(&mut rest, prefix, limit, scratch)?;
                     self.take_literal(&literal, indexing, scratch, &mut sink)?;
+                    if indexing == Indexing::Incremental {
+                        effect = Effect::Changed;
+                    }
                 }
                 Representation::SizeUpdate => return Err(HpackError::MisplacedSizeUpdate),
             }
         }
-        Ok(())
+        Ok(effect)
+    }
+
+    /// Whether the next block has to start with an update of the table's size.
+    pub(crate) fn is_owed_an_update(&self) -> bool {
+        self.owed.is_some()
     }
 
     /// At most two, at the start of a block: the lowest size since the last block, and the final one (RFC 7541
     /// section 4.2).
-    fn read_size_updates(&mut self, rest: &mut &[u8]) -> Result<(), HpackError> {
+    fn read_size_updates(&mut self, rest: &mut &[u8]) -> Result<Effect, HpackError> {
+        let mut effect = Effect::None;
         for _ in 0..2 {
             if !rest.first().is_some_and(|first| Representation::of(*first) == Representation::SizeUpdate) {
                 break;
@@ -89,11 +107,12 @@ impl Decoder {
             let size = u16::try_from(integer::read(rest, 5)?).ok().filter(|size| *size <= self.max);
             let size = size.ok_or(HpackError::SizeUpdateTooLarge)?;
             self.table.resize(size);
+            effect = Effect::Changed;
             self.owed = self.owed.filter(|owed| size > *owed);
         }
         match self.owed {
             Some(_) => Err(HpackError::MissingSizeUpdate),
-            None => Ok(()),
+            None => Ok(effect),
         }
     }
 

@@ -12,7 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::decode::{Decoder, Line};
+pub(crate) use self::decode::{Decoder, Effect, Line};
 pub(crate) use self::encode::{Encoder, write_standalone};
 pub(crate) use self::error::HpackError;
 

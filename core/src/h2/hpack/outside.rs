@@ -35,6 +35,7 @@ impl Decoder {
                 core::hint::black_box(line.kind);
                 sink(line.name, line.value);
             })
+            .map(|_| ())
             .map_err(|error| error.to_string())
     }
 

@@ -303,7 +303,7 @@ impl Client {
     fn first_credit(&self, script: &Script) -> i64 {
         match (self.is_greeted, script.opening) {
             (false, Opening::Polite) => 65_535,
-            _ => i64::try_from(script.config.limits.body_window).unwrap_or(i64::MAX),
+            _ => i64::from(script.config.limits.stream_window),
         }
     }
 

@@ -90,7 +90,7 @@ impl State {
     /// Whether a request waits for the peer, and not for its handler: for more of its body, or to take its response.
     fn awaits_peer(&self, script: &Script, turn: &Turn) -> bool {
         let says = script.streams[index(turn.number)].says;
-        let has_room = turn.held < script.config.limits.body_window.max(1);
+        let has_room = turn.held < script.config.limits.stream_window.max(1) as usize;
         // Through a tunnel nobody has to send anything, nor a body that nobody asks for.
         let is_due = says != Says::Connects && (turn.asked || turn.got > 0);
         let is_open = turn.body == Progress::Begun;
