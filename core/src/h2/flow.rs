@@ -95,6 +95,12 @@ impl ReceiveWindow {
         u64::try_from(self.left).is_ok_and(|left| count <= left)
     }
 
+    /// The same, and whether the window is still open then. An empty frame that ends a body takes no room, but clients
+    /// of nghttp2 send none into a window that is shut.
+    fn has_room_behind(&self, count: u64) -> bool {
+        u64::try_from(self.left).is_ok_and(|left| count < left)
+    }
+
     /// The peer sent so much.
     pub(crate) fn take(&mut self, count: u32) -> Result<(), Exceeded> {
         let left = i32::try_from(count).ok().and_then(|count| self.left.checked_sub(count));
@@ -103,7 +109,7 @@ impl ReceiveWindow {
     }
 
     /// So much has been consumed: what is to be granted for it now, if anything. Nothing is where all that is still
-    /// `expected` has room.
+    /// `expected` has room, and the end of it.
     pub(crate) fn consume(&mut self, count: u32, expected: Option<u64>) -> Option<u32> {
         let taken = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
         let held = u32::try_from(taken).unwrap_or(0);
@@ -113,8 +119,7 @@ impl ReceiveWindow {
         // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
         let is_low = i64::from(self.consumed) >= i64::from(self.left) && self.consumed >= WORTH;
         let is_due = self.consumed >= half || is_low;
-        let is_enough =
-            expected.is_some_and(|expected| u64::try_from(self.left).is_ok_and(|left| left >= expected));
+        let is_enough = expected.is_some_and(|expected| self.has_room_behind(expected));
         if self.consumed == 0 || !is_due || is_enough {
             return None;
         }

@@ -500,7 +500,7 @@ impl Http2 {
     /// Who has to move, now that a frame has come whole.
     fn await_next(&mut self, now: Instant, number: Number) {
         if let Some(stream) = self.streams.get_mut(number) {
-            match stream.is_shut() {
+            match stream.window.is_shut() {
                 true => stream.life.await_handler(),
                 false if stream.kind != Kind::Connect => stream.life.await_peer(now),
                 false => {}

@@ -59,11 +59,6 @@ impl Stream {
             _ => Rest::Long,
         }
     }
-
-    /// Whether the peer has to wait for its window before it can go on. The end takes no room.
-    pub(crate) fn is_shut(&self) -> bool {
-        self.window.is_shut() && self.expected != Some(0)
-    }
 }
 
 /// Whether the peer waits for a word before it sends the body (RFC 9110 section 10.1.1).
