@@ -129,6 +129,29 @@ mod resets {
         assert!((100..=256).contains(&count), "{count}");
     }
 
+    /// A body that ends late, with a request behind it that was told, is no answer either.
+    #[test]
+    fn and_so_they_do_with_an_honest_one_among_them() {
+        let mut wire = limited(|limits| limits.body = Some(1));
+        for round in 0..3 {
+            let first = 200 * round + 1;
+            let refused = || (first..first + 180).step_by(2);
+            for stream in refused() {
+                let head = [&fields("POST", "/")[..], &[("content-length", "2")]].concat();
+                let head = wire.requests.headers(stream, &head);
+                wire.feed(head);
+                if wire.goaway().is_some() {
+                    assert_eq!(round, 1, "{stream}");
+                    return wire.assert_failed(Fault::TooManyResets);
+                }
+            }
+            wire.get(first + 180, "/");
+            wire.answer(first + 180, "ok");
+            wire.feed_all(refused().map(|stream| frame::data(stream, "ab").end_stream()));
+        }
+        panic!("it is borne for ever");
+    }
+
     #[test]
     fn streams_beyond_the_limit_are_refused_and_not_for_ever() {
         let mut wire = limited(|limits| limits.streams = 1);
@@ -621,6 +644,21 @@ mod normal_clients {
             }
         }
         assert_eq!(wire.goaway(), None);
+    }
+
+    /// Each answer is useful work, though the rest of its upload never comes.
+    #[test]
+    fn that_give_up_their_uploads_once_they_are_answered_are_served() {
+        let mut wire = Wire::greeted();
+        for stream in (1..6_001).step_by(2) {
+            let length = [("content-length", "8")];
+            let head = wire.requests.headers(stream, &[&fields("POST", "/")[..], &length].concat());
+            wire.feed(head);
+            wire.connection.discard_body(wire.now(), StreamId(stream.into())).expect("it is there");
+            wire.respond(stream, 204, &[]);
+            wire.finish(stream, &[]);
+            assert_eq!(wire.feed(frame::rst_stream(stream, code::CANCEL)), "", "{stream}");
+        }
     }
 
     #[test]

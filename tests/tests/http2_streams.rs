@@ -328,8 +328,8 @@ mod rests {
 
     #[test]
     fn one_that_would_take_another_grant_is_stopped_at_once() {
-        // The window of the stream has 64 KiB.
-        for (length, stopped) in [("65536", ""), ("65537", "; RST_STREAM 1 NO_ERROR")] {
+        // The window of the stream has 256 KiB.
+        for (length, stopped) in [("262144", ""), ("262145", "; RST_STREAM 1 NO_ERROR")] {
             let mut wire = Wire::greeted();
             assert_eq!(answered_early(&mut wire, length), format!("{ANSWERED}{stopped}"), "{length}");
         }
@@ -384,6 +384,29 @@ mod rests {
         wire.feed(head);
         assert_eq!(half_a_minute(&mut wire), "RST_STREAM 3 NO_ERROR");
         assert_eq!(wire.events(), []);
+    }
+
+    /// It takes room from what is still to come, and none is granted for it.
+    #[test]
+    fn one_that_padding_has_made_too_long_is_stopped_and_not_waited_for() {
+        let mut config = Config::default();
+        config.limits.stream_window = 100;
+        let mut wire = Wire::greeted_with(&config, &[]);
+        assert_eq!(answered_early(&mut wire, "50"), ANSWERED);
+        assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "");
+        assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "");
+        // 21 octets of room, for 34.
+        assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "RST_STREAM 1 NO_ERROR");
+        assert_eq!(wire.connection.status().stream, None);
+    }
+
+    /// What stands behind the line that a head is refused for still says that its client waits.
+    #[test]
+    fn behind_a_refused_head_it_is_not_waited_for_where_its_client_waits_for_a_word() {
+        let mut wire = Wire::greeted();
+        let more = [("content-length", "8"), ("expect", "a pony"), ("expect", "100-continue")];
+        let head = wire.requests.headers(1, &[&fields("POST", "/")[..], &more].concat());
+        assert_eq!(wire.feed(head), "HEADERS 1 417 content-length=0 end; RST_STREAM 1 NO_ERROR");
     }
 
     #[test]

@@ -541,8 +541,10 @@ impl Http2 {
             Parting::NotYet => return,
             Parting::Whole => drop(self.remove(now, number)),
             Parting::StopRequest => self.stop_request(now, number),
+            Parting::LetIn => {}
         }
-        // What no handler has been told of was refused: that is no useful work.
+        // It is answered, whatever becomes of the rest. What no handler has been told of was refused: that is no useful
+        // work.
         if number <= self.told {
             self.patience.reward_response();
         }

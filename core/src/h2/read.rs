@@ -23,7 +23,7 @@ use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
-use crate::lifecycle::stream::{Life, Receiving};
+use crate::lifecycle::stream::{Life, Receiving, Rest};
 use crate::time::Instant;
 
 /// What the next byte belongs to.
@@ -462,8 +462,9 @@ impl Http2 {
             // Nobody reads it: the rest of the frame is done with at once, however it comes.
             self.consume(now, left);
             self.reading = Reading::Skip { left: left + padding };
-            if end_stream {
-                self.end_request(now, number, None);
+            match end_stream {
+                true => self.end_request(now, number, None),
+                false => self.stop_if_stuck(now, number),
             }
             return Step::Used(0);
         }
@@ -514,11 +515,25 @@ impl Http2 {
         if stream.expected.is_some_and(|left| left > 0) {
             return self.fail_stream(now, number, Fault::LengthMismatch);
         }
+        // It has parted from its handler: no other half is waited for.
+        if stream.life.is_let_go() {
+            return drop(self.remove(now, number));
+        }
         stream.life.received_all();
         if stream.life.is_wanted() {
             self.events.push_back(Event::End { id: id_of(number), trailers });
         }
         self.part(now, number);
+    }
+
+    /// Where padding has taken room from a rest that is let come in, what is left of it would wait for a grant.
+    fn stop_if_stuck(&mut self, now: Instant, number: Number) {
+        if let Some(stream) = self.streams.get(number)
+            && stream.life.is_let_go()
+            && stream.rest() == Rest::Long
+        {
+            self.stop_request(now, number);
+        }
     }
 
     /// DATA or HEADERS came for a stream that is closed: on its way since before the peer knew, or against the rules

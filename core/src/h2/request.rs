@@ -125,16 +125,13 @@ impl<'a> Assembler<'a> {
         }
     }
 
-    /// Takes one line. After the first that is wrong, the others only keep the decoder in step.
+    /// Takes one line. After the first that is wrong, the others only keep the decoder in step; but a client that waits
+    /// for a word says so behind it too.
     pub(crate) fn add(&mut self, line: Line<'_>) {
-        if self.bad.is_none()
-            && let Err(bad) = self.take(line)
-        {
-            // What is malformed is that, whatever else it is.
-            self.bad = match bad {
-                Bad::Malformed => Some(bad),
-                Bad::Status(_) => self.bad.or(Some(bad)),
-            };
+        if self.bad.is_some() {
+            self.expects_continue |= line.kind == Kind::Expect;
+        } else if let Err(bad) = self.take(line) {
+            self.bad = Some(bad);
         }
     }
 

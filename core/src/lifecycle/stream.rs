@@ -75,7 +75,9 @@ pub(crate) enum Parting {
     Whole,
     /// The request still comes and nobody reads it: the peer is asked to stop, with NO_ERROR (section 8.1).
     StopRequest,
-    /// The request still comes, and somebody reads it, or what is left of it is short.
+    /// The same, but what is left of it is short, and is let come in from now on.
+    LetIn,
+    /// One of the halves is not over, or the rest is let come in already.
     NotYet,
 }
 
@@ -167,7 +169,7 @@ impl Life {
                 Rest::Long => Parting::StopRequest,
                 Rest::Short => {
                     self.receiving = Receiving::Rest { since: now };
-                    Parting::NotYet
+                    Parting::LetIn
                 }
             },
             _ => Parting::NotYet,
