@@ -113,8 +113,7 @@ impl ReceiveWindow {
         // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
         let is_low = i64::from(self.consumed) >= i64::from(self.left) && self.consumed >= WORTH;
         let is_due = self.consumed >= half || is_low;
-        let is_enough =
-            expected.is_some_and(|expected| u64::try_from(self.left).is_ok_and(|left| left >= expected));
+        let is_enough = expected.is_some_and(|expected| self.has_room_for(expected));
         if self.consumed == 0 || !is_due || is_enough {
             return None;
         }
