@@ -1,5 +1,6 @@
 //! The test kit.
 
+pub mod checks;
 pub mod h2;
 pub mod handlers;
 pub mod model;

@@ -9,6 +9,7 @@ use lameduck_core::{
     Allowance, Config, Connection, Event, Field, HalfClose, Instant, Limits, ResponseHead, ResponseLength,
     Stage, StreamId, Timeouts, Transmit,
 };
+use lameduck_tests::checks::merged;
 use lameduck_tests::h2::frame;
 use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, fields, setting};
 use lameduck_tests::model::http2::client::goaways;
@@ -626,18 +627,4 @@ impl Credit {
         }
         fits
     }
-}
-
-/// All events, with the pieces of a body put together.
-fn merged(connection: &mut Connection) -> Vec<Event> {
-    let mut events: Vec<Event> = Vec::new();
-    while let Some(event) = connection.poll_event() {
-        match (events.last_mut(), &event) {
-            (Some(Event::Data { id: before, data: begun }), Event::Data { id, data }) if before == id => {
-                *begun = [&begun[..], data].concat().into();
-            }
-            _ => events.push(event),
-        }
-    }
-    events
 }

@@ -17,4 +17,4 @@ pub use frame::Frame;
 pub use names::{PREFACE, code, setting};
 pub use reader::{Fields, Reader, Sent, read_all};
 pub use requests::{Requests, fields};
-pub use told::{Told, merged};
+pub use told::Told;

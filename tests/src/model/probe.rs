@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use lameduck_core::{Instant, Stage, StreamId};
+use lameduck_core::{Instant, Stage};
 
 use super::script::{Manners, Script};
 use super::{Action, Amount, Peer, State};
+use crate::checks::{is_drained_once, is_over, never_spins};
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, body, write, linger.
 const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 10 + 10 + 2);
@@ -70,12 +71,7 @@ fn idle_away(script: &Script, state: &State, takes: Takes) -> Option<(Instant, H
 
 /// I7: told of the same drain once more, nothing changes.
 pub fn a_drain_is_a_level(_: &Script, state: &State) -> bool {
-    let Some(drain) = state.drain else { return true };
-    let mut once = state.connection.clone();
-    once.handle_timeout(state.now);
-    let mut again = once.clone();
-    again.drain(state.now, drain.deadline);
-    once == again
+    state.drain.is_none_or(|drain| is_drained_once(&state.connection, state.now, drain.deadline))
 }
 
 /// I8: an abort ends it here and now, and nothing goes out after it.
@@ -104,31 +100,13 @@ pub fn no_split_matters(script: &Script, state: &State) -> bool {
 
 /// I10: once it has been told the time, the next deadline lies ahead; after its end there is none.
 pub fn it_never_spins(_: &Script, state: &State) -> bool {
-    let mut connection = state.connection.clone();
-    connection.handle_timeout(state.now);
-    match connection.poll_timeout() {
-        Some(due) => due > state.now && connection.status().stage != Stage::Closed,
-        None => true,
-    }
+    never_spins(&state.connection, state.now)
 }
 
 /// I12: after `Closed` nothing happens, whatever is done.
 pub fn closed_is_the_end(_: &Script, state: &State) -> bool {
-    if state.ended.is_none() {
-        return true;
-    }
-    let mut over = state.connection.clone();
-    over.handle_bytes(state.now, b"GET / HTTP/1.1\r\nhost:a\r\n\r\n");
-    over.handle_eof(state.now);
-    over.drain(state.now, state.now);
-    over.handle_timeout(state.now + ALL_WAITS);
-    over.abort(state.now);
-    let id = over.status().stream.unwrap_or(StreamId(1));
-    over.finish(state.now, id, []).is_err()
-        && over.poll_event().is_none()
-        && over.poll_transmit(state.now).is_none()
-        && over.poll_timeout().is_none()
-        && !over.wants_read()
+    let request = b"GET / HTTP/1.1\r\nhost:a\r\n\r\n";
+    state.ended.is_none() || is_over(&state.connection, state.now, ALL_WAITS, request)
 }
 
 /// I16: where nothing is read, somebody can change that: the peer by taking output, the caller by taking

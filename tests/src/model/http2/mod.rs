@@ -16,6 +16,7 @@ use lameduck_core::{
 
 use super::script::{Manners, Resets};
 use super::{Amount, Peer};
+use crate::checks::pending;
 use crate::h2::code::{CANCEL, NO_ERROR};
 use crate::h2::{PREFACE, frame, setting};
 use client::{Client, NO_CUTOFF, digit, index};
@@ -505,10 +506,7 @@ impl State {
     }
 
     fn observe(&mut self) {
-        self.output = match self.connection.clone().poll_transmit(self.now) {
-            Some(Transmit::Bytes(pieces)) => pieces.flatten().copied().collect(),
-            Some(Transmit::Fin) | None => Vec::new(),
-        };
+        self.output = pending(&self.connection, self.now);
         let unread = self.client.unread_with(&self.output);
         let last = client::goaways(&unread).last().copied();
         let announced = last.or(self.client.goaway).or(self.announced);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use lameduck_core::{Connection, Event, Instant, Stage, StreamId, Transmit};
+use lameduck_core::{Connection, Event, Instant, Stage, Transmit};
 
 use super::client::index;
 use super::script::Script;
 use super::{Progress, Say, State, Turn, number_at};
+use crate::checks::{is_drained_once, is_over, merged, never_spins};
 use crate::h2::code::CANCEL;
 use crate::h2::frame;
 use crate::model::script::Manners;
@@ -96,12 +97,7 @@ impl State {
 
 /// H11: told of the same drain once more, nothing changes.
 pub fn a_drain_is_a_level(_: &Script, state: &State) -> bool {
-    let Some(drain) = state.drain else { return true };
-    let mut once = state.connection.clone();
-    once.handle_timeout(state.now);
-    let mut again = once.clone();
-    again.drain(state.now, drain.deadline);
-    once == again
+    state.drain.is_none_or(|drain| is_drained_once(&state.connection, state.now, drain.deadline))
 }
 
 /// H12: an abort ends it here and now, and nothing goes out after it.
@@ -153,17 +149,7 @@ impl State {
 
 /// What a connection says now: its events, with the pieces of a body put together, and its output.
 fn outcome(connection: &mut Connection, now: Instant) -> (Vec<Event>, Vec<u8>) {
-    let mut events: Vec<Event> = Vec::new();
-    while let Some(event) = connection.poll_event() {
-        if let Event::Data { id, data } = &event
-            && let Some(Event::Data { id: before, data: begun }) = events.last_mut()
-            && id == before
-        {
-            *begun = [&begun[..], data].concat().into();
-        } else {
-            events.push(event);
-        }
-    }
+    let events = merged(connection);
     let output = match connection.poll_transmit(now) {
         Some(Transmit::Bytes(pieces)) => pieces.flatten().copied().collect(),
         Some(Transmit::Fin) => b"FIN".to_vec(),
@@ -174,31 +160,14 @@ fn outcome(connection: &mut Connection, now: Instant) -> (Vec<Event>, Vec<u8>) {
 
 /// H14: once it has been told the time, the next deadline lies ahead; after its end there is none.
 pub fn it_never_spins(_: &Script, state: &State) -> bool {
-    let mut connection = state.connection.clone();
-    connection.handle_timeout(state.now);
-    match connection.poll_timeout() {
-        Some(due) => due > state.now && connection.status().stage != Stage::Closed,
-        None => true,
-    }
+    never_spins(&state.connection, state.now)
 }
 
 /// H15: after `Closed` nothing happens, whatever is done.
 pub fn closed_is_the_end(_: &Script, state: &State) -> bool {
-    if state.ended.is_none() {
-        return true;
-    }
-    let mut over = state.connection.clone();
-    over.handle_bytes(state.now, frame::headers(9, b"\x82\x86\x41\x01a\x84").end_headers().as_ref());
-    over.handle_bytes(state.now, b"GET / HTTP/1.1\r\nhost:a\r\n\r\n");
-    over.handle_eof(state.now);
-    over.drain(state.now, state.now);
-    over.handle_timeout(state.now + ALL_WAITS);
-    over.abort(state.now);
-    over.finish(state.now, StreamId(1), []).is_err()
-        && over.poll_event().is_none()
-        && over.poll_transmit(state.now).is_none()
-        && over.poll_timeout().is_none()
-        && !over.wants_read()
+    let request = frame::headers(9, b"\x82\x86\x41\x01a\x84").end_headers();
+    let bytes = [request.as_ref(), b"GET / HTTP/1.1\r\nhost:a\r\n\r\n"].concat();
+    state.ended.is_none() || is_over(&state.connection, state.now, ALL_WAITS, &bytes)
 }
 
 /// H18: where nothing is read, somebody can change that: the peer by taking output, the caller by taking events.
