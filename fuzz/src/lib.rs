@@ -2,8 +2,8 @@
 //! test kit depends on.
 
 pub mod calls;
-#[path = "../../tests/src/checks.rs"]
-pub mod checks;
+#[path = "../../tests/src/polled.rs"]
+pub mod polled;
 pub mod decode;
 pub mod h2;
 #[path = "../../tests/src/reader.rs"]

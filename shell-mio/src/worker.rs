@@ -25,6 +25,9 @@ use crate::wake::{Knock, Mailbox};
 /// How many events are taken from the kernel at once.
 const EVENTS: usize = 1024;
 
+/// How many connections one door lets in before those that are in have their turn.
+const ACCEPTS: usize = 256;
+
 /// How long to wait for descriptors or memory to come free.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -55,7 +58,7 @@ where
 /// A listening socket of this thread.
 struct Door {
     socket: TcpListener,
-    /// Until when accepting rests: for want of descriptors or memory, or of the end of a handshake.
+    /// Until when accepting rests: for want of descriptors or memory, for the end of a handshake, or for a turn.
     rests_until: Option<Instant>,
     /// Its end, since that has begun.
     emptying: Option<Emptying>,
@@ -187,8 +190,10 @@ where
         }
     }
 
+    /// Accepts what waits at a door. A crowd that is larger than one turn's is gone on with at the next.
     fn accept(&mut self, index: usize) {
-        while let Some(door) = self.doors.get_mut(index) {
+        for _ in 0..ACCEPTS {
+            let Some(door) = self.doors.get_mut(index) else { return };
             match door.socket.accept() {
                 Ok((stream, peer)) => {
                     door.rests_until = None;
@@ -212,6 +217,9 @@ where
                     }
                 },
             }
+        }
+        if let Some(door) = self.doors.get_mut(index) {
+            door.rests_until = Some(self.now);
         }
     }
 

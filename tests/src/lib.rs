@@ -1,10 +1,12 @@
 //! The test kit.
 
-pub mod checks;
+pub mod calls;
+pub mod explore;
 pub mod h2;
 pub mod handlers;
 pub mod model;
 pub mod peer;
+pub mod polled;
 pub mod reader;
 pub mod shells;
 pub mod wire;

@@ -7,13 +7,11 @@
 //! pause that is longer than `idle_quiet`; that keeps the number of states finite. Requests without a body are
 //! split at every byte, also two in a row; longer scripts (`cut_near_edges`) around every edge of a head or body.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use lameduck_core::{Config, HalfClose};
 use lameduck_tests::model::script::{After, Answer, Request, Script, Sends, Verdict};
 use lameduck_tests::model::{Action, Invariant, State, probe};
 use lameduck_tests::reader::Asked;
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 /// What the checker walks through.
 struct Runs(Script);
@@ -98,24 +96,8 @@ fn keeps(state: &State, invariant: Invariant) -> bool {
     state.broken != Some(invariant)
 }
 
-/// All states so far, for the line that is printed last.
-static STATES: AtomicUsize = AtomicUsize::new(0);
-static STEPS: AtomicUsize = AtomicUsize::new(0);
-
 fn explore(script: Script) {
-    let name = script.name;
-    let checker =
-        Runs(script).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let (states, steps) = (checker.unique_state_count(), checker.state_count());
-    let all_states = STATES.fetch_add(states, Ordering::Relaxed) + states;
-    let all_steps = STEPS.fetch_add(steps, Ordering::Relaxed) + steps;
-    println!("{name}: {states} states, {steps} steps; so far {all_states} states, {all_steps} steps");
-    let failure = checker.discoveries().into_iter().find(|(property, _)| property.starts_with('I'));
-    if let Some((property, path)) = failure {
-        let last = path.last_state().clone();
-        panic!("{name}: {property}\nafter {:?}\nin {last:?}", path.into_actions());
-    }
-    checker.assert_properties();
+    lameduck_tests::explore::explore(script.name, Runs(script));
 }
 
 const POST: &str = "POST / HTTP/1.1\r\nhost:a\r\ncontent-length:4\r\n\r\nabcd";

@@ -6,14 +6,13 @@
 //! which that can end up are all visited and asked for the invariants H1 to H19 of `core/LIFECYCLE.md`. Time moves
 //! only to the next deadline, and a few times in a run; what time alone leads to is tried in every state.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lameduck_core::{Config, HalfClose};
 use lameduck_tests::model::Amount;
 use lameduck_tests::model::http2::script::{Aside, Opening, Part, Script, Stream};
 use lameduck_tests::model::http2::{Action, Deed, Invariant, Say, State, probe};
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 /// What the checker walks through.
 struct Runs(Script);
@@ -97,24 +96,8 @@ fn keeps(state: &State, invariant: Invariant) -> bool {
     state.broken != Some(invariant)
 }
 
-/// All states so far, for the line that is printed last.
-static STATES: AtomicUsize = AtomicUsize::new(0);
-static STEPS: AtomicUsize = AtomicUsize::new(0);
-
 fn explore(script: Script) {
-    let name = script.name;
-    let checker =
-        Runs(script).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let (states, steps) = (checker.unique_state_count(), checker.state_count());
-    let all_states = STATES.fetch_add(states, Ordering::Relaxed) + states;
-    let all_steps = STEPS.fetch_add(steps, Ordering::Relaxed) + steps;
-    println!("{name}: {states} states, {steps} steps; so far {all_states} states, {all_steps} steps");
-    let failure = checker.discoveries().into_iter().find(|(property, _)| property.starts_with('H'));
-    if let Some((property, path)) = failure {
-        let last = path.last_state().clone();
-        panic!("{name}: {property}\nafter {:?}\nin {last:?}", path.into_actions());
-    }
-    checker.assert_properties();
+    lameduck_tests::explore::explore(script.name, Runs(script));
 }
 
 const AB: Part = Part::Data(b"ab");

@@ -222,7 +222,7 @@ fn a_small_window_is_granted_again_to_a_peer_that_began_before_it_knew_of_it() {
     for _ in 0..3 {
         late.feed(frame::data(1, [b'x'; 16_384]));
     }
-    assert_eq!(late.resets(1), []);
+    assert!(late.resets(1).is_empty());
     assert_eq!(late.release(1, 3 * 16_384), "WINDOW_UPDATE 1 +49152");
 }
 

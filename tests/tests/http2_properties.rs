@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use lameduck_core::{
-    Allowance, Config, Connection, Event, Field, HalfClose, Instant, Limits, ResponseHead, ResponseLength,
-    Stage, StreamId, Timeouts, Transmit,
+    Allowance, Config, Connection, Event, HalfClose, Limits, Stage, StreamId, Timeouts, Transmit,
 };
-use lameduck_tests::checks::merged;
+use lameduck_tests::calls::{Call, Caller, NO_ROOM, call, cases};
 use lameduck_tests::h2::frame;
 use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, fields, setting};
 use lameduck_tests::model::http2::client::goaways;
+use lameduck_tests::polled::merged;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -111,21 +110,6 @@ fn greeting() -> impl Strategy<Value = Vec<u8>> {
 
 /// What a connection may be set up with, sensible or not.
 fn config() -> impl Strategy<Value = Arc<Config>> {
-    let zero = Limits {
-        body_window: 0,
-        discard: 0,
-        pipeline: 0,
-        send_queue: 0,
-        chunk_extensions: 0,
-        head: 0,
-        target: 0,
-        fields: 0,
-        body: Some(0),
-        body_window_most: 0,
-        connection_window: 0,
-        header_table: 0,
-        streams: 0,
-    };
     let few = Limits { body_window: 3, send_queue: 16, streams: 2, body: Some(30), ..Limits::default() };
     let huge = Limits {
         body_window: usize::MAX,
@@ -156,7 +140,7 @@ fn config() -> impl Strategy<Value = Arc<Config>> {
     select(vec![
         Config::default(),
         Config { limits: few, ..Config::default() },
-        Config { limits: zero, ..Config::default() },
+        Config { limits: NO_ROOM, ..Config::default() },
         Config { limits: huge, ..Config::default() },
         Config { half_close: HalfClose::Cancel, ..Config::default() },
         Config { timeouts: odd, ..Config::default() },
@@ -165,82 +149,53 @@ fn config() -> impl Strategy<Value = Arc<Config>> {
     .prop_map(Arc::new)
 }
 
-/// A call, with whatever arguments.
+/// What happens to a connection.
 #[derive(Clone, Debug)]
-enum Call {
+enum Step {
+    /// These come, in reads of so many bytes.
     Send(Vec<Piece>, usize),
-    Eof,
-    Gone,
-    Timeout,
-    WakeInTime,
-    Respond { id: u64, status: u16, length: Option<u64> },
-    Inform { id: u64, status: u16 },
-    Body { id: u64, size: usize },
-    Finish { id: u64, trailers: bool },
-    Answer { id: u64, size: usize },
-    Reset { id: u64 },
-    ReadBody { id: u64 },
-    Discard { id: u64 },
-    Release { id: u64, count: usize },
-    Drain { grace: i64 },
-    Abort,
-    PollEvent,
-    PollAll,
-    Transmit { count: usize },
-    Pass { millis: i64 },
+    Call(Call),
 }
 
-fn call() -> impl Strategy<Value = Call> {
+fn step() -> impl Strategy<Value = Step> {
     let id = || prop_oneof![12 => (0..5_u64).prop_map(|at| 2 * at + 1), 1 => Just(0), 1 => any::<u64>()];
-    let size = || prop_oneof![6 => 0..8_usize, 1 => Just(3_000), 1 => Just(70_000)];
-    let count = || prop_oneof![4 => 0..50_usize, 1 => Just(usize::MAX)];
-    let status = prop_oneof![8 => Just(200_u16), 1 => Just(101), 1 => Just(204), 1 => any::<u16>()];
-    let length = prop_oneof![2 => Just(None), 3 => (0..8_u64).prop_map(Some), 1 => Just(Some(u64::MAX))];
-    let span = || prop_oneof![4 => -500..2_000_i64, 1 => Just(90_000), 1 => Just(i64::MAX / 4_000_000)];
     let split = prop_oneof![3 => Just(usize::MAX), 1 => 1..20_usize];
     prop_oneof![
-        14 => (vec(piece(), 1..5), split).prop_map(|(pieces, size)| Call::Send(pieces, size)),
-        1 => Just(Call::Eof),
-        1 => Just(Call::Gone),
-        2 => Just(Call::Timeout),
-        2 => Just(Call::WakeInTime),
-        4 => (id(), status, length).prop_map(|(id, status, length)| Call::Respond { id, status, length }),
-        1 => (id(), 90..210_u16).prop_map(|(id, status)| Call::Inform { id, status }),
-        5 => (id(), size()).prop_map(|(id, size)| Call::Body { id, size }),
-        5 => (id(), any::<bool>()).prop_map(|(id, trailers)| Call::Finish { id, trailers }),
-        6 => (id(), size()).prop_map(|(id, size)| Call::Answer { id, size }),
-        1 => id().prop_map(|id| Call::Reset { id }),
-        2 => id().prop_map(|id| Call::ReadBody { id }),
-        2 => id().prop_map(|id| Call::Discard { id }),
-        4 => (id(), count()).prop_map(|(id, count)| Call::Release { id, count }),
-        1 => (-1_000..100_000_i64).prop_map(|grace| Call::Drain { grace }),
-        1 => Just(Call::Abort),
-        6 => Just(Call::PollEvent),
-        8 => Just(Call::PollAll),
-        6 => count().prop_map(|count| Call::Transmit { count }),
-        3 => span().prop_map(|millis| Call::Pass { millis }),
+        1 => (vec(piece(), 1..5), split).prop_map(|(pieces, size)| Step::Send(pieces, size)),
+        4 => call(id).prop_map(Step::Call),
     ]
 }
 
-/// A connection under a caller who does as it likes, and what came of it.
+fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 0..most)
+}
+
+/// A connection, its caller and what makes the peer's field blocks.
 struct Run {
-    connection: Connection,
-    now: Instant,
+    caller: Caller,
     requests: Requests,
-    events: Vec<Event>,
-    sent: Vec<u8>,
-    fin: bool,
-    last_word: Duration,
 }
 
 impl Run {
     fn new(config: &Arc<Config>, greeting: &[u8]) -> Self {
-        let now = Instant::from_millis(1_000_000);
-        let mut connection = Connection::http2(Arc::clone(config), now);
-        connection.handle_bytes(now, greeting);
-        let last_word = config.timeouts.last_word.draining;
-        let (events, sent) = (Vec::new(), Vec::new());
-        Self { connection, now, requests: Requests::new(), events, sent, fin: false, last_word }
+        let mut caller = Caller::new(config, Connection::http2);
+        caller.receive(greeting);
+        Self { caller, requests: Requests::new() }
+    }
+
+    /// A connection to which all that happens.
+    fn of(config: &Arc<Config>, greeting: &[u8], steps: &[Step]) -> Self {
+        let mut run = Self::new(config, greeting);
+        for step in steps {
+            match step {
+                Step::Send(pieces, size) => {
+                    let bytes: Vec<u8> = pieces.iter().flat_map(|piece| run.bytes_of(piece)).collect();
+                    bytes.chunks(*size).for_each(|bytes| run.caller.receive(bytes));
+                }
+                Step::Call(call) => run.caller.call(call),
+            }
+        }
+        run
     }
 
     fn bytes_of(&mut self, piece: &Piece) -> Vec<u8> {
@@ -277,133 +232,6 @@ impl Run {
             Piece::Noise(bytes) => bytes.clone(),
         }
     }
-
-    fn call(&mut self, call: &Call) {
-        let now = self.now;
-        let connection = &mut self.connection;
-        // What a misused call answers is not asked here: only that it harms nothing.
-        match call {
-            Call::Send(pieces, size) => {
-                let bytes: Vec<u8> = pieces.iter().flat_map(|piece| self.bytes_of(piece)).collect();
-                let mut split = bytes.chunks((*size).max(1));
-                split.by_ref().for_each(|piece| self.connection.handle_bytes(now, piece));
-            }
-            Call::Eof => connection.handle_eof(now),
-            Call::Gone => connection.handle_gone(now),
-            Call::Timeout => connection.handle_timeout(now),
-            Call::WakeInTime => self.wake(),
-            Call::Respond { id, status, length } => {
-                let length = length.map_or(ResponseLength::Unknown, ResponseLength::Known);
-                let head =
-                    ResponseHead { status: *status, fields: [Field { name: "x", value: b"y" }], length };
-                let _ = connection.respond(now, StreamId(*id), head);
-            }
-            Call::Inform { id, status } => {
-                let _ = connection.inform(now, StreamId(*id), *status, []);
-            }
-            Call::Body { id, size } => {
-                let _ = connection.send_body(now, StreamId(*id), Bytes::from(vec![b'x'; *size]));
-            }
-            Call::Finish { id, trailers } => {
-                let trailers = trailers.then_some(Field { name: "x", value: b"y" });
-                let _ = connection.finish(now, StreamId(*id), trailers);
-            }
-            Call::Answer { id, size } => {
-                let head = ResponseHead { status: 200, fields: [], length: ResponseLength::Unknown };
-                let _ = connection.respond(now, StreamId(*id), head);
-                let _ = connection.send_body(now, StreamId(*id), Bytes::from(vec![b'x'; *size]));
-                let _ = connection.finish(now, StreamId(*id), []);
-            }
-            Call::Reset { id } => drop(connection.reset(now, StreamId(*id))),
-            Call::ReadBody { id } => drop(connection.read_body(now, StreamId(*id))),
-            Call::Discard { id } => drop(connection.discard_body(now, StreamId(*id))),
-            Call::Release { id, count } => drop(connection.release(now, StreamId(*id), *count)),
-            Call::Drain { grace } => {
-                let deadline = shifted(now, *grace);
-                connection.drain(now, deadline);
-                let once = self.connection.clone();
-                self.connection.drain(now, deadline);
-                assert!(once == self.connection, "a drain is a level: {once:?}\n{:?}", self.connection);
-            }
-            Call::Abort => connection.abort(now),
-            Call::PollEvent => self.events.extend(connection.poll_event()),
-            Call::PollAll => self.poll_all(),
-            Call::Transmit { count } => {
-                self.transmit(*count);
-            }
-            Call::Pass { millis } => self.now = shifted(now, *millis),
-        }
-        let mut told = self.connection.clone();
-        told.handle_timeout(self.now);
-        let is_past = told.poll_timeout().is_some_and(|due| due <= self.now);
-        assert!(!is_past, "{:?} lies in the past: {told:?}", told.status().due);
-    }
-
-    fn wake(&mut self) {
-        if let Some(due) = self.connection.poll_timeout() {
-            self.now = self.now.max(due);
-            self.connection.handle_timeout(self.now);
-        }
-    }
-
-    /// Takes up to `most` of the output; whether there was any.
-    fn transmit(&mut self, most: usize) -> bool {
-        match self.connection.poll_transmit(self.now) {
-            None => false,
-            Some(Transmit::Fin) => {
-                assert!(!self.fin, "a second FIN");
-                self.fin = true;
-                true
-            }
-            Some(Transmit::Bytes(pieces)) => {
-                assert!(!self.fin, "bytes after the FIN");
-                let mut bytes = Vec::new();
-                for piece in pieces {
-                    assert!(!piece.is_empty());
-                    bytes.extend_from_slice(piece);
-                }
-                bytes.truncate(most);
-                self.sent.extend_from_slice(&bytes);
-                self.connection.transmitted(self.now, bytes.len());
-                !bytes.is_empty()
-            }
-        }
-    }
-
-    fn poll_all(&mut self) {
-        loop {
-            let before = self.events.len();
-            while let Some(event) = self.connection.poll_event() {
-                self.events.push(event);
-            }
-            if !self.transmit(usize::MAX) && before == self.events.len() {
-                return;
-            }
-        }
-    }
-
-    /// The server drains, and nothing comes any more.
-    fn end(&mut self) {
-        let deadline = self.now + Duration::from_secs(1_000);
-        self.connection.drain(self.now, deadline);
-        for _ in 0..60 {
-            self.poll_all();
-            if self.connection.status().stage == Stage::Closed {
-                break;
-            }
-            self.wake();
-        }
-        self.poll_all();
-        assert_eq!(self.connection.status().stage, Stage::Closed, "time alone ends a drain");
-        assert!(self.now <= deadline + self.last_word, "by its deadline, and its last word");
-        assert_eq!(self.connection.poll_timeout(), None);
-        assert!(!self.connection.wants_read());
-    }
-}
-
-fn shifted(now: Instant, millis: i64) -> Instant {
-    let nanos = now.as_nanos().saturating_add_signed(millis.saturating_mul(1_000_000));
-    Instant::from_nanos(nanos)
 }
 
 /// What must be true of the events of one connection, however it was driven.
@@ -438,12 +266,6 @@ fn assert_events_in_order(events: &[Event]) {
     assert!(told.clone().all(|id| !refused(id)), "{events:?}");
 }
 
-/// `PROPTEST_CASES` makes it more.
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: 2 * default.cases, failure_persistence: None, ..default }
-}
-
 /// What was sent, as a client reads it that never binds the server by more than these windows: how much DATA a stream
 /// had, what was granted to the client.
 fn read_leniently(sent: &[u8]) -> Result<Vec<Sent>, TestCaseError> {
@@ -466,27 +288,25 @@ proptest! {
     fn any_order_of_calls_is_legal_and_ends(
         config in config(),
         greeting in greeting(),
-        calls in vec(call(), 0..40),
+        steps in steps(40),
     ) {
-        let mut run = Run::new(&config, &greeting);
-        calls.iter().for_each(|call| run.call(call));
-        run.end();
-        assert_events_in_order(&run.events);
-        read_leniently(&run.sent)?;
+        let Run { mut caller, .. } = Run::of(&config, &greeting, &steps);
+        caller.end();
+        assert_events_in_order(&caller.events);
+        read_leniently(&caller.sent)?;
     }
 
     #[test]
     fn equal_inputs_lead_to_equal_outputs(
         config in config(),
         greeting in greeting(),
-        calls in vec(call(), 0..40),
+        steps in steps(40),
     ) {
-        let mut runs = [Run::new(&config, &greeting), Run::new(&config, &greeting)];
-        for run in &mut runs {
-            calls.iter().for_each(|call| run.call(call));
-            run.end();
-        }
-        let [one, other] = runs;
+        let [one, other] = [(); 2].map(|()| {
+            let Run { mut caller, .. } = Run::of(&config, &greeting, &steps);
+            caller.end();
+            caller
+        });
         prop_assert!(one.connection == other.connection);
         prop_assert_eq!((one.events, one.sent, one.fin), (other.events, other.sent, other.fin));
     }
@@ -495,16 +315,9 @@ proptest! {
     fn a_getter_and_a_wake_too_early_change_nothing(
         config in config(),
         greeting in greeting(),
-        calls in vec(call(), 0..30),
+        steps in steps(30),
     ) {
-        let mut run = Run::new(&config, &greeting);
-        calls.iter().for_each(|call| run.call(call));
-        run.connection.handle_timeout(run.now);
-        let before = run.connection.clone();
-        run.connection.handle_timeout(Instant::ORIGIN);
-        run.connection.handle_timeout(run.now);
-        let _ = (run.connection.status(), run.connection.wants_read(), run.connection.send_capacity(StreamId(1)));
-        prop_assert!(before == run.connection, "{before:?}\n{:?}", run.connection);
+        Run::of(&config, &greeting, &steps).caller.expect_getters_and_early_wakes_to_change_nothing();
     }
 
     #[test]
@@ -516,16 +329,17 @@ proptest! {
         drains in any::<bool>(),
     ) {
         let mut run = Run::new(&config, b"");
+        let now = run.caller.now;
         if drains {
-            run.connection.drain(run.now, run.now + Duration::from_secs(10));
+            run.caller.connection.drain(now, now + Duration::from_secs(10));
         }
         let bytes: Vec<u8> = pieces.iter().flat_map(|piece| run.bytes_of(piece)).collect();
         let bytes = [greeting, bytes].concat();
         let [whole, split, single] = [usize::MAX, size, 1].map(|size| {
-            let mut connection = run.connection.clone();
-            bytes.chunks(size).for_each(|piece| connection.handle_bytes(run.now, piece));
+            let mut connection = run.caller.connection.clone();
+            bytes.chunks(size).for_each(|piece| connection.handle_bytes(now, piece));
             let events = merged(&mut connection);
-            let output: Vec<u8> = match connection.poll_transmit(run.now) {
+            let output: Vec<u8> = match connection.poll_transmit(now) {
                 Some(Transmit::Bytes(pieces)) => pieces.flatten().copied().collect(),
                 _ => Vec::new(),
             };
@@ -553,37 +367,37 @@ proptest! {
             let number = 2 * u32::try_from(at).expect("few") + 1;
             let id = StreamId(u64::from(number));
             let head = run.requests.post(number, "/");
-            run.connection.handle_bytes(run.now, head.as_ref());
-            run.poll_all();
+            run.caller.receive(head.as_ref());
+            run.caller.poll_all();
             for (size, padding) in frames {
-                client.read(&run.sent)?;
+                client.read(&run.caller.sent)?;
                 let frame = frame::data(number, vec![b'd'; *size]);
                 let frame = padding.map_or(frame.clone(), |padding| frame.padded(padding));
                 if !client.spend(number, frame.as_ref().len() - frame::HEADER) {
                     break;
                 }
-                run.connection.handle_bytes(run.now, frame.as_ref());
-                run.poll_all();
+                run.caller.receive(frame.as_ref());
+                run.caller.poll_all();
                 if *fate == 0 {
-                    let _ = run.connection.release(run.now, id, *size);
+                    run.caller.call(&Call::Release { id: id.0, count: *size });
                 }
             }
             match fate {
-                0 | 1 => run.call(&Call::Answer { id: id.0, size: 3 }),
-                2 => run.call(&Call::Reset { id: id.0 }),
-                3 => run.connection.handle_bytes(run.now, frame::rst_stream(number, 8).as_ref()),
-                4 => run.call(&Call::Discard { id: id.0 }),
+                0 | 1 => run.caller.call(&Call::Answer { id: id.0, size: 3 }),
+                2 => run.caller.call(&Call::Reset { id: id.0 }),
+                3 => run.caller.receive(frame::rst_stream(number, 8).as_ref()),
+                4 => run.caller.call(&Call::Discard { id: id.0 }),
                 _ => {}
             }
-            run.poll_all();
+            run.caller.poll_all();
         }
         for at in 0..uploads.len() {
             let number = 2 * u32::try_from(at).expect("few") + 1;
-            run.connection.handle_bytes(run.now, frame::rst_stream(number, 8).as_ref());
+            run.caller.receive(frame::rst_stream(number, 8).as_ref());
         }
-        run.poll_all();
-        client.read(&run.sent)?;
-        prop_assert_eq!(run.connection.status().stage, Stage::Idle);
+        run.caller.poll_all();
+        client.read(&run.caller.sent)?;
+        prop_assert_eq!(run.caller.connection.status().stage, Stage::Idle);
         prop_assert!(client.connection > 70_000 / 2 && client.connection <= 70_000, "{client:?}");
     }
 }

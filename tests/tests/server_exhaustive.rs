@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lameduck_core::Instant;
 use lameduck_core::server::{Cause, Gate, Level, Plan, Server, Stage, Transition};
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 /// Connections at once, and connections in all.
 const OPEN: u64 = 2;
@@ -245,10 +245,7 @@ fn ends_in_time(plan: &Plan, state: &State) -> bool {
 }
 
 fn explore(name: &str, plan: Plan) {
-    let checker =
-        Servers(plan).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    println!("{name}: {} states, {} steps", checker.unique_state_count(), checker.state_count());
-    checker.assert_properties();
+    lameduck_tests::explore::explore(name, Servers(plan));
 }
 
 fn plan(lame_duck: u64, lame_duck_max: u64, grace: u64) -> Plan {

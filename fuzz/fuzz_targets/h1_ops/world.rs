@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lameduck_core::{BodyLength, Connection, Event, Instant, Stage, StreamId};
 use lameduck_fuzz::calls::{Call, Came};
-use lameduck_fuzz::checks::pending;
+use lameduck_fuzz::polled::pending;
 use lameduck_fuzz::decode::length_of;
 use lameduck_fuzz::watched::{Watched, World};
 

@@ -5,6 +5,7 @@
 //! all of it. What is wrong in a step is noted in [`State::broken`]; what has to hold in a state whatever
 //! happens next is asked by the functions of [`probe`].
 
+mod asks;
 pub mod http2;
 pub mod probe;
 pub mod script;
@@ -17,7 +18,7 @@ use lameduck_core::{
     StreamId, Timer, Transmit,
 };
 
-use crate::checks::pending;
+use crate::polled::pending;
 use crate::reader::{Asked, Delimited, Extent, Reply, read_reply};
 use script::{After, Answer, GRACE, Manners, Request, Resets, Script, Sends, Verdict};
 

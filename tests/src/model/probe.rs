@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use lameduck_core::{Instant, Stage};
+use lameduck_core::Instant;
 
 use super::script::{Manners, Script};
-use super::{Action, Amount, Peer, State};
-use crate::checks::{is_drained_once, is_over, never_spins};
+use super::{Action, Amount, Peer, State, asks};
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, body, write, linger.
 const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 10 + 10 + 2);
@@ -71,7 +70,7 @@ fn idle_away(script: &Script, state: &State, takes: Takes) -> Option<(Instant, H
 
 /// I7: told of the same drain once more, nothing changes.
 pub fn a_drain_is_a_level(_: &Script, state: &State) -> bool {
-    state.drain.is_none_or(|drain| is_drained_once(&state.connection, state.now, drain.deadline))
+    state.drain.is_none_or(|drain| asks::a_drain_is_a_level(&state.connection, state.now, drain.deadline))
 }
 
 /// I8: an abort ends it here and now, and nothing goes out after it.
@@ -100,23 +99,20 @@ pub fn no_split_matters(script: &Script, state: &State) -> bool {
 
 /// I10: once it has been told the time, the next deadline lies ahead; after its end there is none.
 pub fn it_never_spins(_: &Script, state: &State) -> bool {
-    never_spins(&state.connection, state.now)
+    asks::it_never_spins(&state.connection, state.now)
 }
 
 /// I12: after `Closed` nothing happens, whatever is done.
 pub fn closed_is_the_end(_: &Script, state: &State) -> bool {
-    let request = b"GET / HTTP/1.1\r\nhost:a\r\n\r\n";
-    state.ended.is_none() || is_over(&state.connection, state.now, ALL_WAITS, request)
+    let (now, later) = (state.now, state.now + ALL_WAITS);
+    let more = b"GET / HTTP/1.1\r\nhost:a\r\n\r\n";
+    state.ended.is_none() || asks::closed_is_the_end(&state.connection, now, later, more)
 }
 
 /// I16: where nothing is read, somebody can change that: the peer by taking output, the caller by taking
 /// events, the handler by going on with its request.
 pub fn it_is_never_deaf(_: &Script, state: &State) -> bool {
-    let mut connection = state.connection.clone();
-    connection.wants_read()
-        || state.peer != Peer::Open
+    asks::it_is_never_deaf(&state.connection, state.peer)
         || state.turn.is_some()
         || !state.pending().is_empty()
-        || connection.poll_event().is_some()
-        || connection.status().stage == Stage::Closed
 }

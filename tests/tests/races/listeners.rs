@@ -15,6 +15,7 @@ on_every_shell!(
     r06_a_connection_that_registers_after_the_drain_began_drains_too,
     r17_what_the_kernels_queue_holds_at_the_drain_is_served,
     r17_a_client_whose_handshake_is_done_on_its_side_only_is_served,
+    r17_a_crowd_that_waited_at_the_door_is_let_in_and_served,
     r17_handshakes_that_are_never_finished_do_not_hold_the_doors,
     r18_the_doors_are_closed_in_a_drain_and_not_left_ajar,
     every_listener_serves_and_every_one_is_emptied_and_closed,
@@ -91,6 +92,26 @@ fn r17_what_the_kernels_queue_holds_at_the_drain_is_served(shell: Shell) {
         }
         drop(peers);
         assert_eq!(server.clean_report().served, 64);
+    }
+}
+
+/// It is larger than what is let in at once.
+fn r17_a_crowd_that_waited_at_the_door_is_let_in_and_served(shell: Shell) {
+    for drains in [false, true] {
+        let bound = Setup::default().open();
+        let mut peers: Vec<_> = (0..300).map(|_| Peer::connect(bound.addresses[0])).collect();
+        peers.iter_mut().for_each(|peer| peer.get("/"));
+        if drains {
+            bound.opened.handle().begin();
+        }
+        let server = bound.start(shell, Handler::echoing_the_path());
+        for peer in &mut peers {
+            let reply = peer.reply();
+            assert_eq!((reply.status, reply.says_close()), (200, drains));
+        }
+        server.drain();
+        drop(peers);
+        assert_eq!(server.clean_report().served, 300);
     }
 }
 

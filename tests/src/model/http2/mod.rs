@@ -16,9 +16,9 @@ use lameduck_core::{
 
 use super::script::{Manners, Resets};
 use super::{Amount, Peer};
-use crate::checks::pending;
 use crate::h2::code::{CANCEL, NO_ERROR};
 use crate::h2::{PREFACE, frame, setting};
+use crate::polled::pending;
 use client::{Client, NO_CUTOFF, digit, index};
 use script::{Aside, Handler, Opening, Part, Script};
 

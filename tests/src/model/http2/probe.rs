@@ -7,11 +7,11 @@ use lameduck_core::{Connection, Event, Instant, Stage, Transmit};
 use super::client::index;
 use super::script::Script;
 use super::{Progress, Say, State, Turn, number_at};
-use crate::checks::{is_drained_once, is_over, merged, never_spins};
 use crate::h2::code::CANCEL;
 use crate::h2::frame;
 use crate::model::script::Manners;
-use crate::model::{Amount, Peer};
+use crate::model::{Amount, Peer, asks};
+use crate::polled::merged;
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, handshake, field block,
 /// body, window, write, receipt, linger.
@@ -97,7 +97,7 @@ impl State {
 
 /// H11: told of the same drain once more, nothing changes.
 pub fn a_drain_is_a_level(_: &Script, state: &State) -> bool {
-    state.drain.is_none_or(|drain| is_drained_once(&state.connection, state.now, drain.deadline))
+    state.drain.is_none_or(|drain| asks::a_drain_is_a_level(&state.connection, state.now, drain.deadline))
 }
 
 /// H12: an abort ends it here and now, and nothing goes out after it.
@@ -160,24 +160,19 @@ fn outcome(connection: &mut Connection, now: Instant) -> (Vec<Event>, Vec<u8>) {
 
 /// H14: once it has been told the time, the next deadline lies ahead; after its end there is none.
 pub fn it_never_spins(_: &Script, state: &State) -> bool {
-    never_spins(&state.connection, state.now)
+    asks::it_never_spins(&state.connection, state.now)
 }
 
 /// H15: after `Closed` nothing happens, whatever is done.
 pub fn closed_is_the_end(_: &Script, state: &State) -> bool {
-    let request = frame::headers(9, b"\x82\x86\x41\x01a\x84").end_headers();
-    let bytes = [request.as_ref(), b"GET / HTTP/1.1\r\nhost:a\r\n\r\n"].concat();
-    state.ended.is_none() || is_over(&state.connection, state.now, ALL_WAITS, &bytes)
+    let (now, later) = (state.now, state.now + ALL_WAITS);
+    let more = frame::headers(9, b"\x82\x86\x41\x01a\x84").end_headers();
+    state.ended.is_none() || asks::closed_is_the_end(&state.connection, now, later, more.as_ref())
 }
 
 /// H18: where nothing is read, somebody can change that: the peer by taking output, the caller by taking events.
 pub fn it_is_never_deaf(_: &Script, state: &State) -> bool {
-    let mut connection = state.connection.clone();
-    connection.wants_read()
-        || state.peer != Peer::Open
-        || !state.output.is_empty()
-        || connection.poll_event().is_some()
-        || connection.status().stage == Stage::Closed
+    asks::it_is_never_deaf(&state.connection, state.peer) || !state.output.is_empty()
 }
 
 /// H5: when the client gives up all that is open, more than half of the connection's window is its own again, and
