@@ -14,8 +14,8 @@ use lameduck_core::{
     BodyLength, Config, Connection, Event, Field, HalfClose, Instant, Limits, RequestHead, ResponseHead,
     ResponseLength, Stage, StreamId, Transmit,
 };
-use lameduck_fuzz::polled::{merged, pending};
 use lameduck_fuzz::h2::{Client, PREFACE, Sent, Told, frame};
+use lameduck_fuzz::polled::{merged, pending};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

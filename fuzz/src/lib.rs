@@ -2,10 +2,10 @@
 //! test kit depends on.
 
 pub mod calls;
-#[path = "../../tests/src/polled.rs"]
-pub mod polled;
 pub mod decode;
 pub mod h2;
+#[path = "../../tests/src/polled.rs"]
+pub mod polled;
 #[path = "../../tests/src/reader.rs"]
 pub mod reader;
 pub mod watched;

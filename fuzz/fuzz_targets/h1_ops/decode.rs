@@ -8,25 +8,30 @@ use crate::script::{Half, Id, Op, Script, Size};
 impl<'a> Arbitrary<'a> for Script {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let choice: u8 = u.arbitrary()?;
-        Ok(Self { small_limits: choice & 1 != 0, cancel_on_half_close: choice & 2 != 0, ops: all(u)? })
+        Ok(Self {
+            small_limits: choice & 1 != 0,
+            cancel_on_half_close: choice & 2 != 0,
+            answered: (choice >> 2) % 4,
+            ops: all(u)?,
+        })
     }
 }
 
 impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match u.int_in_range(0..=63)? {
-            0..=14 => Self::Text(u.arbitrary()?),
+            0..=6 => Self::Text(u.arbitrary()?),
+            7..=14 => Self::Ask(u.arbitrary()?),
             15 => Self::Split(u.arbitrary()?),
             16..=18 => Self::Half(u.arbitrary()?, Half::First),
             19..=21 => Self::Half(u.arbitrary()?, Half::Second),
             22 => Self::Bytes(noise(u)?),
             23 => Self::Eof,
-            24 => Self::Gone,
+            24 => u.choose(&[Self::Gone, Self::Abort, Self::SetDate, Self::Due])?.clone(),
             25..=26 => Self::Timeout,
             27..=28 => Self::Due,
             29..=30 => Self::Pass(u.arbitrary()?),
-            31 => Self::SetDate,
-            32..=34 => {
+            31..=34 => {
                 let (id, status) = (u.arbitrary()?, u.arbitrary()?);
                 Self::Respond { id, status, length: short(u)?, field: u.arbitrary()? }
             }
@@ -42,8 +47,7 @@ impl<'a> Arbitrary<'a> for Op {
             49 => Self::DiscardBody(u.arbitrary()?),
             50..=51 => Self::Release { id: u.arbitrary()?, count: u.arbitrary()? },
             52 => Self::Drain(u.arbitrary()?),
-            53 => Self::Abort,
-            54..=55 => Self::Event,
+            53..=55 => Self::Event,
             56..=57 => Self::Transmit,
             58..=59 => Self::Transmitted(u.arbitrary()?),
             _ => Self::Settle,

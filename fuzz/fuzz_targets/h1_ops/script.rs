@@ -7,6 +7,8 @@ use lameduck_fuzz::decode::Status;
 pub struct Script {
     pub small_limits: bool,
     pub cancel_on_half_close: bool,
+    /// So many requests have been answered when it begins.
+    pub answered: u8,
     pub ops: Vec<Op>,
 }
 
@@ -14,6 +16,8 @@ pub struct Script {
 pub enum Op {
     /// One of [`TEXTS`].
     Text(u8),
+    /// The same, and events and bytes are taken until there are none.
+    Ask(u8),
     /// One of [`TEXTS`], in two pieces.
     Split(u8),
     /// Half of one of [`TEXTS`].

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lameduck_core::{BodyLength, Connection, Event, Instant, Stage, StreamId};
 use lameduck_fuzz::calls::{Call, Came};
+use lameduck_fuzz::decode::{Status, length_of};
 use lameduck_fuzz::polled::pending;
-use lameduck_fuzz::decode::length_of;
 use lameduck_fuzz::watched::{Watched, World};
 
-use crate::script::{Op, Script, field, text};
+use crate::script::{Id, Op, Script, Size, field, text};
 
 /// When all begins, in milliseconds.
 const START: u64 = 100_000;
@@ -65,7 +65,14 @@ impl Http1 {
         let now = Instant::from_millis(START);
         let connection = Connection::new(Arc::new(script.config()), now);
         let watched = Watched::new(connection, now);
-        Self { watched, requests: 0, told: None, tunnel: None, last: None }
+        let mut world = Self { watched, requests: 0, told: None, tunnel: None, last: None };
+        for _ in 0..script.answered {
+            let (id, status, size) = (Id::Current, Status::Ok, Size::Small(5));
+            world.step(&Op::Ask(0));
+            world.step(&Op::Answer { id, status, size, trailer: None });
+            world.settle();
+        }
+        world
     }
 
     pub fn step(&mut self, op: &Op) {
@@ -80,6 +87,10 @@ impl Http1 {
                 let (first, second) = text(*choice).split_at(text(*choice).len() / 2);
                 self.call(&Call::Bytes(first.to_vec()));
                 self.call(&Call::Bytes(second.to_vec()));
+            }
+            Op::Ask(choice) => {
+                self.step(&Op::Text(*choice));
+                self.settle();
             }
             Op::Answer { id, status, size, trailer } => {
                 self.step(&Op::Respond { id: *id, status: *status, length: None, field: 0 });
@@ -125,7 +136,7 @@ impl Http1 {
             Op::Abort => Call::Abort,
             Op::Transmit => Call::Transmit,
             Op::Transmitted(count) => Call::Transmitted(usize::from(*count)),
-            Op::Event | Op::Due | Op::Pass(_) | Op::Settle | Op::Split(_) | Op::Answer { .. } => Call::Event,
+            _ => Call::Event,
         }
     }
 

@@ -3,7 +3,6 @@
 
 #![no_main]
 
-mod client;
 mod decode;
 mod responses;
 mod script;

@@ -2,7 +2,7 @@
 
 use lameduck_core::{Config, Field, HalfClose, Limits};
 use lameduck_fuzz::decode::Status;
-use lameduck_fuzz::h2::setting;
+use lameduck_fuzz::h2::words::{Increment, Number, Said, Size};
 
 #[derive(Debug)]
 pub struct Script {
@@ -74,76 +74,6 @@ pub enum Op {
     Settle,
 }
 
-/// What a client says.
-#[derive(Clone, Debug)]
-pub enum Said {
-    Request { stream: Number, kind: u8, shape: Shape, end: bool },
-    Trailers { stream: Number, end: bool },
-    Data { stream: Number, size: Size, end: bool, padding: Option<u8> },
-    Reset { stream: Number, code: u8 },
-    Grant { stream: Option<Number>, by: Increment },
-    Settings { first: Option<(Setting, Increment)>, second: Option<(Setting, Increment)> },
-    SettingsAck,
-    Ping,
-    PingAck(Ack),
-    GoAway(Number),
-    Priority(Number, Number),
-    PriorityUpdate(Number, u8),
-    Frame { kind: u8, flags: u8, stream: Number, payload: Vec<u8> },
-    Bytes(Vec<u8>),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Shape {
-    Plain,
-    Padded(u8),
-    Prioritized(Number),
-    InTwo(u8),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Number {
-    /// The highest that the client has used for a request, or one of those below it.
-    Used(u8),
-    /// The one that comes behind it.
-    Next,
-    Any(u32),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Size {
-    Small(u8),
-    Some(u16),
-    /// More than a frame holds.
-    Large,
-    /// More than the usual window.
-    Huge,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Increment {
-    Small(u8),
-    Usual,
-    Most,
-    Any(u32),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Setting {
-    Window,
-    Table,
-    Frame,
-    Any(u16),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Ack {
-    Notice,
-    Probe,
-    Receipt,
-    Other,
-}
-
 const FIELDS: [Field<'_>; 8] = [
     Field { name: "a", value: b"b" },
     Field { name: "connection", value: b"close" },
@@ -182,59 +112,4 @@ impl Script {
 
 pub fn field(choice: u8) -> Option<Field<'static>> {
     FIELDS.get(usize::from(choice)).copied()
-}
-
-impl Number {
-    pub fn of(self, highest: u32) -> u32 {
-        match self {
-            Self::Used(back) => highest.saturating_sub(2 * u32::from(back % 8)),
-            Self::Next if highest == 0 => 1,
-            Self::Next => (highest.saturating_add(2)) | 1,
-            Self::Any(number) => number,
-        }
-    }
-}
-
-impl Size {
-    pub fn of(self) -> usize {
-        match self {
-            Self::Small(size) => usize::from(size % 16),
-            Self::Some(size) => usize::from(size) % 4096,
-            Self::Large => 20_000,
-            Self::Huge => 70_000,
-        }
-    }
-}
-
-impl Increment {
-    pub fn of(self) -> u32 {
-        match self {
-            Self::Small(by) => by.into(),
-            Self::Usual => 65_535,
-            Self::Most => 0x7fff_ffff,
-            Self::Any(by) => by,
-        }
-    }
-}
-
-impl Setting {
-    pub fn of(self) -> u16 {
-        match self {
-            Self::Window => setting::INITIAL_WINDOW_SIZE,
-            Self::Table => setting::HEADER_TABLE_SIZE,
-            Self::Frame => setting::MAX_FRAME_SIZE,
-            Self::Any(id) => id,
-        }
-    }
-}
-
-impl Ack {
-    pub fn of(self) -> [u8; 8] {
-        match self {
-            Self::Notice => *b"lameduck",
-            Self::Probe => *b"you here",
-            Self::Receipt => *b"all read",
-            Self::Other => [7; 8],
-        }
-    }
 }

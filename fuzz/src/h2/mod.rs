@@ -2,6 +2,7 @@
 
 mod client;
 mod told;
+pub mod words;
 
 #[path = "../../../tests/src/h2/frame.rs"]
 pub mod frame;
