@@ -42,6 +42,10 @@ impl Block {
         self.values(name).next()
     }
 
+    pub fn has_empty_name(&self) -> bool {
+        self.lines.iter().any(|(name, _)| name.is_empty())
+    }
+
     /// How large it is, as RFC 9113 section 6.5.2 counts it.
     pub fn size(&self) -> usize {
         self.lines.iter().map(|(name, value)| name.len() + value.len() + 32).sum()

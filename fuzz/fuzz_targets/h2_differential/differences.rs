@@ -22,6 +22,9 @@ pub enum Difference {
     PriorityUpdate,
     /// h2 does not know SETTINGS_NO_RFC7540_PRIORITIES, which is 0 or 1 (RFC 9218 section 2.1).
     NoRfc7540Priorities,
+    /// Settings apply one after the other, and none may bring a window over its maximum (sections 6.5.3 and 6.9.2). h2
+    /// looks at the last of each kind.
+    SettingsInOrder,
     /// A client's PUSH_PROMISE ends the connection (section 8.4). h2 waits until its field block is whole, and resets
     /// the stream of one that is malformed.
     Push,
@@ -59,13 +62,13 @@ pub enum Difference {
     /// A field block over the limit costs its own request (section 10.5.1). h2 gives the connection up where it is four
     /// times as large, or comes in many CONTINUATION frames.
     LargeBlock,
-    /// h2 counts the windows of streams that are closed, as long as it remembers them (section 6.9.2).
+    /// Each counts the windows of streams that it has not closed (section 6.9.2); h2 also of those that it remembers.
     ClosedWindow,
 
     // We alone give the stream up.
     /// It names no host, or several, or one that is none (sections 8.3.1, RFC 9110 section 7.2).
     BadHost,
-    /// `content-length` comes more than once, or with CONNECT (RFC 9110 sections 8.6 and 9.3.6).
+    /// `content-length` is empty, or comes more than once, or with CONNECT (RFC 9110 sections 8.6 and 9.3.6).
     BadLength,
     /// It has no path where it needs one, or one that is none (section 8.3.1).
     BadPath,
@@ -104,7 +107,9 @@ pub enum Difference {
     Code,
 
     // Behind this nothing can be compared.
-    /// h2 has opened the stream of a PRIORITY, or has not decoded the field block of a stream that depends on itself.
+    /// h2 has opened the stream of a PRIORITY, or has not decoded the field block of a stream that depends on itself. Or it
+    /// may have found malformed what has come of a field block, and has no stream to say so by. Or it has taken an empty
+    /// name for one that is still to come.
     Unseen,
     /// The client goes away with an error: h2 fails too, at once or once it is idle, and we serve what has begun
     /// (section 6.8).
@@ -136,6 +141,12 @@ pub fn we_alone_end(fault: Fault, case: &Case<'_>, past: &Past, refused: &Refuse
         Fault::BadStreamNumber => {
             let is_wrong = frame.stream.is_multiple_of(2) || case.is_skipped;
             (is_wrong && frame.kind == kind::HEADERS && (case.is_open || is_refused)).then_some(StreamNumber)
+        }
+        Fault::WindowOverflow => {
+            let sizes = frame.settings().filter(|(id, _)| *id == setting::INITIAL_WINDOW_SIZE).count();
+            let is_ours_alone =
+                past.streams.values().any(|stream| stream.is_granted && stream.is_refused_by_h2);
+            first(&[(sizes > 1, SettingsInOrder), (sizes > 0 && is_ours_alone, ClosedWindow)])
         }
         Fault::BadBlock => {
             let block = case.block.as_ref()?;
@@ -223,6 +234,7 @@ fn wrong_request(block: &Block) -> Option<Difference> {
     let (authority, host) = (block.value(":authority"), block.value("host"));
     let is_connect = method == b"CONNECT" && protocol.is_none();
     let lengths = block.values("content-length").count();
+    let is_no_length = block.values("content-length").any(<[u8]>::is_empty);
     let hosts = block.values("host").count();
     let is_one_host = match (authority, host) {
         (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
@@ -234,7 +246,7 @@ fn wrong_request(block: &Block) -> Option<Difference> {
             hosts > 1 || !is_one_host || [authority, host].into_iter().flatten().any(|host| !is_host(host)),
             BadHost,
         ),
-        (lengths > 1 || lengths > 0 && method == b"CONNECT", BadLength),
+        (is_no_length || lengths > 1 || lengths > 0 && method == b"CONNECT", BadLength),
         (!is_connect && !path.is_some_and(|path| is_path(method, path)), BadPath),
         (scheme.is_some_and(|scheme| !is_scheme(scheme)), BadScheme),
         (is_connect && !authority.is_some_and(has_port), BadConnect),
@@ -254,7 +266,10 @@ fn wrong_expectation(block: &Block) -> Option<Difference> {
 }
 
 /// Why h2 may give a stream up, that of this frame, where we do not.
-pub fn h2_alone_refuses(case: &Case<'_>, past: &Past) -> Option<Difference> {
+pub fn h2_alone_refuses(refusal: Refusal, case: &Case<'_>, past: &Past) -> Option<Difference> {
+    if refusal == Refusal::Reset(code::REFUSED_STREAM) {
+        return (past.open() > 128).then_some(Patience);
+    }
     if case.frame.kind == kind::PRIORITY && case.frame.depends_on_itself() {
         return Some(DependsOnItself);
     }
@@ -267,7 +282,6 @@ pub fn h2_alone_refuses(case: &Case<'_>, past: &Past) -> Option<Difference> {
         (te, Te),
         (length, LongLength),
         (case.frame.depends_on_itself(), DependsOnItself),
-        (past.open() > 128, Patience),
     ];
     first(&reasons)
 }
@@ -287,6 +301,10 @@ pub fn alike(ours: Refusal, theirs: Refusal, case: &Case<'_>, past: &Past) -> Op
         (Refusal::Reset(code::REFUSED_STREAM), Refusal::Reset(code::PROTOCOL_ERROR)) => {
             we_alone_refuse(ours, case, past)
         }
+        // What h2 does not serve at all we find malformed, or answer.
+        (ours, Refusal::Reset(code::REFUSED_STREAM)) if past.open() > 128 => {
+            we_alone_refuse(ours, case, past)
+        }
         _ => None,
     }
 }
@@ -294,6 +312,12 @@ pub fn alike(ours: Refusal, theirs: Refusal, case: &Case<'_>, past: &Past) -> Op
 /// Whether nothing can be compared behind this frame.
 pub fn parts_ways(case: &Case<'_>) -> Option<Difference> {
     let frame = &case.frame;
+    let is_unseen = case.is_open && case.stream.is_some_and(|stream| stream.is_closed());
+    if is_unseen
+        || case.block.as_ref().is_some_and(|block| block.continuations() > 0 && block.has_empty_name())
+    {
+        return Some(Unseen);
+    }
     match frame.kind {
         kind::HEADERS => frame.depends_on_itself().then_some(Unseen),
         kind::PRIORITY => (frame.depends_on_itself() && case.is_idle).then_some(Unseen),

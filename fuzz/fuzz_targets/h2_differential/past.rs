@@ -41,8 +41,10 @@ pub struct Stream {
     pub is_ended: bool,
     /// The client has reset it.
     pub is_reset: bool,
-    /// A server has given it up.
-    pub is_given_up: bool,
+    /// We have given it up.
+    pub is_refused_by_us: bool,
+    /// h2 has given it up.
+    pub is_refused_by_h2: bool,
     /// It was opened by CONNECT.
     pub is_tunnel: bool,
     /// The client has opened its window further.
@@ -52,7 +54,12 @@ pub struct Stream {
 impl Stream {
     /// Whether nothing more may come on it.
     pub fn is_over(self) -> bool {
-        self.is_ended || self.is_reset || self.is_given_up
+        self.is_ended || self.is_closed()
+    }
+
+    /// Whether one of the servers, or the client, has broken it off.
+    pub fn is_closed(self) -> bool {
+        self.is_reset || self.is_refused_by_us || self.is_refused_by_h2
     }
 }
 
@@ -83,14 +90,16 @@ impl Past {
         }
     }
 
-    /// Whether a stream is over for one of the two, or both.
-    pub fn is_over(&self, number: u32) -> bool {
-        self.streams.get(&number).is_some_and(|stream| stream.is_reset || stream.is_given_up)
+    /// A stream, as it stands.
+    pub fn stream(&self, number: u32) -> Stream {
+        self.streams.get(&number).copied().unwrap_or_default()
     }
 
-    /// One of the two has given it up.
-    pub fn give_up(&mut self, number: u32) {
-        self.streams.entry(number).or_default().is_given_up = true;
+    /// One of the two, or both, have given a stream up.
+    pub fn give_up(&mut self, number: u32, by_us: bool, by_h2: bool) {
+        let stream = self.streams.entry(number).or_default();
+        stream.is_refused_by_us |= by_us;
+        stream.is_refused_by_h2 |= by_h2;
     }
 
     /// How many streams are not over for both.
