@@ -29,7 +29,8 @@ pub enum Difference {
     /// the stream of one that is malformed.
     Push,
     /// A stream with a number that a client cannot use, or no longer, ends the connection (section 5.1.1). h2 waits
-    /// until the field block is whole, and resets the stream of one that is malformed.
+    /// until the field block is whole, resets the stream of one that is malformed, and ignores what comes for one that
+    /// it has reset.
     StreamNumber,
     /// A field block has two changes of the table's size at most (RFC 7541 section 4.2), at its start. h2 takes more,
     /// and some at the start of a CONTINUATION.
@@ -140,7 +141,9 @@ pub fn we_alone_end(fault: Fault, case: &Case<'_>, past: &Past, refused: &Refuse
         Fault::Push => (frame.kind == kind::PUSH_PROMISE).then_some(Push),
         Fault::BadStreamNumber => {
             let is_wrong = frame.stream.is_multiple_of(2) || case.is_skipped;
-            (is_wrong && frame.kind == kind::HEADERS && (case.is_open || is_refused)).then_some(StreamNumber)
+            let is_known = case.stream.is_some_and(|stream| stream.is_refused_by_h2);
+            let is_seen_later = case.is_open || is_refused || is_known;
+            (is_wrong && frame.kind == kind::HEADERS && is_seen_later).then_some(StreamNumber)
         }
         Fault::WindowOverflow => {
             let sizes = frame.settings().filter(|(id, _)| *id == setting::INITIAL_WINDOW_SIZE).count();

@@ -29,14 +29,16 @@ pub struct Case<'a> {
 impl Case<'_> {
     /// Whether so many others have been used, or could have been, that we do not know any more that it was not.
     pub fn is_skipped_long_ago(&self) -> bool {
-        const REMEMBERED: u32 = 0;
+        const REMEMBERED: u32 = 64;
         self.is_skipped && (self.highest - self.frame.stream) / 2 >= REMEMBERED
     }
 }
 
-/// A stream that has been used.
+/// A stream of which something has come.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stream {
+    /// The client has opened it.
+    pub is_opened: bool,
     /// The client has ended it.
     pub is_ended: bool,
     /// The client has reset it.
@@ -111,7 +113,7 @@ impl Past {
         let block = self.blocks.take(frame);
         let stream = self.streams.get(&frame.stream).copied();
         let is_idle = frame.stream.is_multiple_of(2) || frame.stream > self.highest;
-        let is_skipped = !is_idle && stream.is_none();
+        let is_skipped = !is_idle && !stream.is_some_and(|stream| stream.is_opened);
         let highest = self.highest;
         self.frames += 1;
         self.note(frame, block.as_ref());
@@ -147,8 +149,9 @@ impl Past {
         if let Some(block) = block {
             self.highest = self.highest.max(block.stream);
             let is_tunnel = block.value(":method") == Some(b"CONNECT");
-            let stream =
-                self.streams.entry(block.stream).or_insert(Stream { is_tunnel, ..Stream::default() });
+            let stream = self.streams.entry(block.stream).or_default();
+            stream.is_tunnel |= is_tunnel && !stream.is_opened;
+            stream.is_opened = true;
             stream.is_ended |= block.end_stream;
         }
     }
