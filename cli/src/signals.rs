@@ -3,7 +3,7 @@
 use std::io;
 use std::thread;
 
-use lameduck_service::DrainHandle;
+use lameduck_service::{DrainHandle, Reason};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals as Pending;
 use signal_hook::low_level::signal_name;
@@ -32,7 +32,7 @@ impl Signals {
                     _ => {
                         tracing::info!("{name}: ending; another one cuts what is left");
                         is_asked = true;
-                        server.begin();
+                        server.begin_for(Reason(name));
                     }
                 }
             }

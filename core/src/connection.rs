@@ -16,7 +16,7 @@ use crate::h2::{Http2, PREFACE};
 use crate::head::{Date, Field, ResponseHead};
 use crate::lifecycle::{http1, http2};
 use crate::time::Instant;
-use crate::timer::{Drain, Due};
+use crate::timer::{Drain, Due, Reason};
 
 /// The server's side of one transport connection, as a state machine without I/O.
 ///
@@ -316,8 +316,13 @@ impl Connection {
     ///
     /// Read the transport to its end first: a request that had begun to arrive is then served.
     pub fn drain(&mut self, now: Instant, deadline: Instant) {
+        self.drain_for(now, deadline, Reason::default());
+    }
+
+    /// The same, with a word on why, for whoever traces the peer. The first one counts.
+    pub fn drain_for(&mut self, now: Instant, deadline: Instant, reason: Reason) {
         let now = self.tick(now);
-        either!(&mut self.protocol, it => it.drain(now, &self.config, deadline));
+        either!(&mut self.protocol, it => it.drain(now, &self.config, deadline, reason));
     }
 
     /// Ends the connection here and now, whatever it leaves undone.

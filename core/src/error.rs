@@ -175,6 +175,9 @@ pub enum CloseReason {
     TunnelEnded,
     /// The peer left in the middle of a request: the transport failed, or its FIN was taken for leaving.
     PeerLeft,
+    /// The transport failed when all was answered and sent, and the peer had been asked whether it has read the last
+    /// response: that is not known.
+    Unconfirmed,
     /// The handler gave its response up half-way; its framing tells the peer.
     HandlerReset,
     /// The handler gave up half-way what only the end of the connection delimits: only a reset tells the peer.
@@ -230,6 +233,9 @@ impl fmt::Display for CloseReason {
             Self::UpgradeRefused => f.write_str("upgrade refused with 503 while the server drains"),
             Self::TunnelEnded => f.write_str("the tunnel ended"),
             Self::PeerLeft => f.write_str("the peer left in the middle of a request"),
+            Self::Unconfirmed => f.write_str(
+                "the peer left with all answered, and has not said that it has read the last response",
+            ),
             Self::HandlerReset | Self::HandlerBrokeOff => {
                 f.write_str("its handler gave up half-way through the response")
             }

@@ -89,8 +89,8 @@ pub enum Fault {
     BlockInterrupted,
     /// A CONTINUATION that continues nothing (section 6.10).
     NothingToContinue,
-    /// A new stream whose number is even: a client's are odd (section 5.1.1). One that is lower than those before is
-    /// taken for closed.
+    /// A new stream whose number is even, where a client's are odd, or is one that it has passed over (section 5.1.1).
+    /// One that is far below the highest is taken for closed.
     BadStreamNumber,
     /// A frame on a stream that has not been opened (section 5.1).
     StreamIdle,

@@ -43,4 +43,4 @@ pub use h2::hpack::outside as hpack;
 pub use head::{Date, Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
 pub use outbox::Pieces;
 pub use time::Instant;
-pub use timer::{Drain, Due, Timer};
+pub use timer::{Drain, Due, Reason, Timer};

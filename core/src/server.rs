@@ -8,6 +8,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::time::Instant;
+use crate::timer::Reason;
 
 /// How long the stages of an end may last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,7 +131,7 @@ pub enum Gate {
 pub enum Level {
     /// Serve.
     Serve,
-    /// [`Connection::drain`](crate::Connection::drain), with this deadline.
+    /// [`Connection::drain_for`](crate::Connection::drain_for), with this deadline and [`Server::reason`].
     Drain(Instant),
     /// [`Connection::abort`](crate::Connection::abort).
     Abort,
@@ -144,6 +145,7 @@ pub enum Level {
 pub struct Server {
     stage: Stage,
     level: Level,
+    reason: Reason,
     gate: Gate,
     open: u64,
     /// When the newest connection came.
@@ -158,6 +160,7 @@ impl Server {
         Self {
             stage: Stage::Serving,
             level: Level::Serve,
+            reason: Reason::default(),
             gate: Gate::Open,
             open: 0,
             newest: now,
@@ -176,6 +179,11 @@ impl Server {
     /// What every connection is to know, one that comes late too.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// Why its end was asked for.
+    pub fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// What is to be done with the listening sockets.
@@ -237,10 +245,16 @@ impl Server {
 
     /// Ends the server in its own time. Said again, it changes nothing.
     pub fn drain(&mut self, now: Instant, plan: &Plan) {
+        self.drain_for(now, plan, Reason::default());
+    }
+
+    /// The same, with a word on why, which its connections are to pass on.
+    pub fn drain_for(&mut self, now: Instant, plan: &Plan, reason: Reason) {
         let now = self.tick(now);
         if self.stage != Stage::Serving {
             return;
         }
+        self.reason = reason;
         if plan.lame_duck.is_zero() {
             return self.begin_drain(plan, Cause::Asked);
         }

@@ -20,7 +20,8 @@ pub enum Timer {
     Handshake,
     /// When a request's head has begun and is not whole.
     Head,
-    /// When a request's body is awaited and no byte of it comes.
+    /// When a request's body is awaited and no byte of it comes; or when the short rest of one that nobody reads has not
+    /// come whole.
     Body,
     /// When bytes wait to be sent and the peer takes none.
     Write,
@@ -53,6 +54,19 @@ pub struct Drain {
     pub since: Instant,
     /// When what is left is cut.
     pub deadline: Instant,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why the operator ends a server, in a few words such as `SIGTERM` or `deploy`. Whoever traces an HTTP/2 client reads
+/// them in the GOAWAY (RFC 9113 section 6.8). Without any, it is only said that the server drains.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Reason(pub &'static str);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
 }
 
 /// What a wait is waiting for, and until when.

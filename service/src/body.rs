@@ -142,6 +142,15 @@ pub(crate) enum Interest {
     Reads,
     /// It has dropped it.
     Left,
+    /// It has read all of it.
+    Met,
+}
+
+impl Interest {
+    /// Whether it will ask for nothing more.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Left | Self::Met)
+    }
 }
 
 impl Channel {
@@ -204,7 +213,17 @@ impl Channel {
         }
         let demand = state.demand;
         state.demand.consumed = 0;
-        demand
+        match demand.interest {
+            Interest::None | Interest::Reads if state.end.is_some() && state.data.is_empty() => {
+                Demand { interest: Interest::Met, ..demand }
+            }
+            _ => demand,
+        }
+    }
+
+    /// Whether nothing more will come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().end.is_some()
     }
 
     /// The session polls the reader itself, and looks afterwards: it need not be woken.

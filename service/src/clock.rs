@@ -27,19 +27,37 @@ impl Clock {
         let far = Duration::from_secs(60 * 60 * 24 * 365);
         self.origin + at.since(Instant::ORIGIN).min(self.origin.elapsed() + far)
     }
+
+    /// The text of a `date` field, formatted once a second and thread.
+    pub(crate) fn date(&self, now: Instant) -> Option<Date> {
+        let second = now.as_nanos() / 1_000_000_000;
+        let is_last = |(last, origin, _): &_| (*last, *origin) == (second, self.origin);
+        if let Some((_, _, date)) = LAST.get().filter(is_last) {
+            return Some(date);
+        }
+        let text = httpdate::fmt_http_date(SystemTime::now());
+        let date = Date::new(text.as_bytes().try_into().ok()?)?;
+        LAST.set(Some((second, self.origin, date)));
+        Some(date)
+    }
 }
 
-/// The text of a `date` field, formatted once a second and thread.
-pub(crate) fn date(now: Instant) -> Option<Date> {
-    thread_local! {
-        static LAST: Cell<Option<(u64, Date)>> = const { Cell::new(None) };
+thread_local! {
+    /// The last date that was formatted, and for which second of which clock.
+    static LAST: Cell<Option<(u64, std::time::Instant, Date)>> = const { Cell::new(None) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_another_clocks_same_second_is_not_taken() {
+        let epoch = Date::new(*b"Thu, 01 Jan 1970 00:00:00 GMT").unwrap();
+        let other = Clock::start();
+        let ours = Clock { origin: other.origin + Duration::from_millis(1) };
+        LAST.set(Some((0, other.origin, epoch)));
+        assert_eq!(other.date(Instant::ORIGIN), Some(epoch));
+        assert_ne!(ours.date(Instant::ORIGIN), Some(epoch));
     }
-    let second = now.as_nanos() / 1_000_000_000;
-    if let Some((_, date)) = LAST.get().filter(|(last, _)| *last == second) {
-        return Some(date);
-    }
-    let text = httpdate::fmt_http_date(SystemTime::now());
-    let date = Date::new(text.as_bytes().try_into().ok()?)?;
-    LAST.set(Some((second, date)));
-    Some(date)
 }

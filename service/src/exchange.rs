@@ -275,7 +275,9 @@ where
     fn meet_demand(self: Pin<&mut Self>, cx: &mut Context<'_>, scene: &mut Scene<'_>) {
         let this = self.project();
         let Some(channel) = this.incoming else { return };
-        if meet_demand(channel, cx.waker(), scene, *this.id) == Interest::Left {
+        let interest = meet_demand(channel, cx.waker(), scene, *this.id);
+        // One whose handler is through is not kept for what its reader has still to take.
+        if interest.is_over() || (matches!(*this.state, State::Done) && channel.has_ended()) {
             *this.incoming = None;
         }
     }
@@ -290,7 +292,7 @@ impl<S, B> Exchange<S, B>
 where
     S: Service<Request<Body>>,
 {
-    /// The channel of the request's body, for what has come to its end.
+    /// The channel of the request's body, for who passes it on instead.
     pub(crate) fn take_incoming(self: Pin<&mut Self>) -> Option<Arc<Channel>> {
         self.project().incoming.take()
     }
@@ -360,7 +362,7 @@ pub(crate) fn meet_demand(channel: &Channel, waker: &Waker, scene: &mut Scene<'_
     let demand = channel.look(waker);
     // Each of these fails where the stream is gone, and then nothing is left to be asked for.
     let _ = match demand.interest {
-        Interest::None => Ok(()),
+        Interest::None | Interest::Met => Ok(()),
         Interest::Reads => connection.read_body(*now, id),
         Interest::Left => connection.discard_body(*now, id),
     };

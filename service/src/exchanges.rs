@@ -10,7 +10,7 @@ use lameduck_core::{CancelReason, StreamId};
 use tower_service::Service;
 
 use crate::bell::Bell;
-use crate::body::{Body, Channel, Interest};
+use crate::body::{Body, Channel};
 use crate::exchange::{self, Exchange, Scene, Work};
 use crate::spawn::{Link, Task};
 
@@ -79,14 +79,6 @@ where
         }
     }
 
-    /// The body that comes in, which has come to its end.
-    pub(crate) fn take_incoming(&mut self) -> Option<Arc<Channel>> {
-        match &mut self.place {
-            Place::Here(exchange) => exchange.as_mut().take_incoming(),
-            Place::Away { incoming, .. } => incoming.take(),
-        }
-    }
-
     /// The request was given up: its handler is dropped, and the reader of its body hears why.
     pub(crate) fn cancel(&mut self, reason: CancelReason) {
         match &mut self.place {
@@ -137,8 +129,7 @@ where
     /// Passes on what the handler in a task asks for; takes it back when it has answered.
     pub(crate) fn take_back(&mut self, scene: &mut Scene<'_>, id: StreamId, bell: &Arc<Bell>) {
         let Self::Away { link, incoming } = self else { return };
-        incoming
-            .take_if(|channel| exchange::meet_demand(channel, &bell.waker(), scene, id) == Interest::Left);
+        incoming.take_if(|channel| exchange::meet_demand(channel, &bell.waker(), scene, id).is_over());
         if let Some(mut exchange) = link.take_back() {
             exchange.as_mut().set_incoming(incoming.take());
             *self = Self::Here(exchange);

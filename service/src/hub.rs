@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::Extensions;
 use lameduck_core::server::{Gate, Level, Plan, Server, Stage, Transition};
-use lameduck_core::{CloseReason, Config, Due, Instant};
+use lameduck_core::{CloseReason, Config, Due, Instant, Reason};
 use slab::Slab;
 
 use crate::clock::Clock;
@@ -137,7 +137,12 @@ pub struct DrainHandle(pub(crate) Arc<Hub>);
 impl DrainHandle {
     /// Ends the server in its own time. Again, it changes nothing.
     pub fn begin(&self) {
-        self.0.change(Server::drain);
+        self.begin_for(Reason::default());
+    }
+
+    /// The same, with a word on why, for whoever traces a client.
+    pub fn begin_for(&self, reason: Reason) {
+        self.0.change(|server, now, plan| server.drain_for(now, plan, reason));
     }
 
     /// Ends the server now; what is left is cut.
@@ -275,6 +280,11 @@ impl Hub {
     /// What every connection is to know; to be read at every step.
     pub fn level(&self) -> Level {
         self.board.level()
+    }
+
+    /// Why the server ends.
+    pub(crate) fn reason(&self) -> Reason {
+        self.lock().server.reason()
     }
 
     /// What is to be done with the listening sockets.

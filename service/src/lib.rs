@@ -32,6 +32,7 @@ mod transport;
 pub use body::{Body, BodyError};
 pub use clock::Clock;
 pub use hub::{Cut, DrainHandle, Holder, Hub, Listening, Progress, Report, Watch};
+pub use lameduck_core::Reason;
 pub use listen::{Listener, Opened, Server};
 pub use notice::{DrainNotice, Notices, Started};
 pub use requests::Tunnel;

@@ -181,14 +181,17 @@ where
         }
     }
 
-    /// Passes on what happened.
+    /// Passes on what happened; whether anything did.
     #[inline]
-    pub(crate) fn take_events(&mut self, cx: &mut Context<'_>, scene: &mut Scene<'_>) {
+    pub(crate) fn take_events(&mut self, cx: &mut Context<'_>, scene: &mut Scene<'_>) -> bool {
+        let mut any = false;
         while self.turns > 0
             && let Some(event) = scene.connection.poll_event()
         {
             self.take_event(cx, scene, event);
+            any = true;
         }
+        any
     }
 
     /// Apart from the loop, which mostly finds that there is nothing.
@@ -210,7 +213,7 @@ where
             Event::End { id, trailers } => {
                 let trailers = trailers.and_then(|trailers| head::trailers(&trailers));
                 if let Some(entry) = self.exchanges.get_mut(id)
-                    && let Some(channel) = entry.take_incoming()
+                    && let Some(channel) = entry.incoming()
                 {
                     entry.with_waker(cx, |waker| channel.finish(trailers, waker));
                     self.crowd.iter_mut().for_each(|crowd| crowd.call_up(entry));
@@ -229,7 +232,7 @@ where
         });
         // Nothing but the connection's end gives a request of HTTP/1 up.
         let is_http2 = entry.as_ref().is_none_or(|entry| entry.work().head.version() == Version::Http2);
-        if is_http2 && !matches!(reason, CancelReason::Closed(_)) {
+        if is_http2 && !ends_with_connection(reason) {
             if let CancelReason::TimedOut(timer) = reason
                 && let Some(work) = entry.as_ref().map(Entry::work).or_else(|| self.unsent_work(id))
             {
@@ -571,8 +574,21 @@ impl Channels {
             request.extensions_mut().insert(Tunnel { incoming, head: head.clone() });
         }
         // What follows a CONNECT in its HTTP/2 stream is the tunnel's, whatever the answer (RFC 9113 section 8.5).
-        if at_once { Self { incoming: tunnel, tunnel: None } } else { Self { incoming, tunnel } }
+        match (tunnel, at_once) {
+            (Some(tunnel), true) if length == BodyLength::Empty => {
+                tunnel.finish(None, Waker::noop());
+                Self { incoming: None, tunnel: None }
+            }
+            (tunnel, true) => Self { incoming: tunnel, tunnel: None },
+            (tunnel, false) => Self { incoming, tunnel },
+        }
     }
+}
+
+/// Whether what was given up is lost with its connection. A request that had not come whole before its peer's FIN that
+/// has given up itself, and the connection goes on.
+fn ends_with_connection(reason: CancelReason) -> bool {
+    matches!(reason, CancelReason::Closed(reason) if reason != CloseReason::PeerLeft)
 }
 
 /// In a drain, a response that its peer takes too slowly is cut by us.

@@ -103,6 +103,9 @@ where
     /// do.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
         self.now = self.now.max(now);
+        if let Some(date) = self.hub.clock.date(self.now) {
+            self.connection.set_date(date);
+        }
         self.requests.begin();
         self.expire(io);
         for _ in 0..ROUNDS {
@@ -171,7 +174,9 @@ where
         self.told = level;
         match level {
             Level::Serve => {}
-            Level::Drain(deadline) => self.connection.drain(self.now, deadline),
+            Level::Drain(deadline) => {
+                self.connection.drain_for(self.now, deadline, self.hub.reason());
+            }
             Level::Abort => self.connection.abort(self.now),
         }
     }
@@ -208,9 +213,6 @@ where
                 false
             }
             Ok(count) => {
-                if let Some(date) = crate::clock::date(now) {
-                    self.connection.set_date(date);
-                }
                 self.connection.handle_bytes(now, buffer.get(..count).unwrap_or(buffer));
                 true
             }
@@ -224,11 +226,12 @@ where
     }
 
     #[inline]
-    fn with_requests(&mut self, act: impl FnOnce(&mut Requests<S, B, P>, &mut Scene<'_>)) {
+    fn with_requests<R>(&mut self, act: impl FnOnce(&mut Requests<S, B, P>, &mut Scene<'_>) -> R) -> R {
         let Self { connection, requests, hub, now, peer, .. } = self;
         let mut scene = Scene { connection, hub, peer: *peer, now: *now };
-        act(requests, &mut scene);
+        let result = act(requests, &mut scene);
         *now = scene.now;
+        result
     }
 
     /// Sends what there is to send; whether anything was.
@@ -238,10 +241,15 @@ where
             let now = self.now;
             match send_some(&mut self.connection, now, cx, io) {
                 None => {
+                    // A pipelined request that waited for room may be told now, and answered at once.
+                    if !self.with_requests(|requests, scene| requests.take_events(cx, scene)) {
+                        break;
+                    }
+                }
+                Some(Poll::Pending) => {
                     self.with_requests(|requests, scene| requests.take_events(cx, scene));
                     break;
                 }
-                Some(Poll::Pending) => break,
                 Some(Poll::Ready(Ok(count))) => {
                     self.sent += count as u64;
                     self.connection.transmitted(now, count);
@@ -325,7 +333,11 @@ fn send_some(
                 *slot = IoSlice::new(piece);
                 count += 1;
             }
-            io.poll_write(cx, &gathered[..count])
+            // Nothing would tell when a socket takes bytes again that takes none and does not say why.
+            io.poll_write(cx, &gathered[..count]).map(|result| match result {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                result => result,
+            })
         }
     })
 }
@@ -336,9 +348,14 @@ where
 {
     fn drop(&mut self) {
         let reason = self.requests.ended().unwrap_or(CloseReason::CutByForce);
-        // In a drain, a peer that takes its response too slowly is cut by us.
+        // In a drain, a peer that takes its response too slowly is cut by us, and so is one that waits for one and has
+        // fallen silent.
         let stalled = self.told != Level::Serve
-            && matches!(reason, CloseReason::TimedOut(Timer::Write | Timer::Receipt));
+            && match reason {
+                CloseReason::TimedOut(Timer::Write | Timer::Receipt) => true,
+                CloseReason::TimedOut(Timer::PingAck) => self.requests.oldest_work().0.is_some(),
+                _ => false,
+            };
         let cuts = if reason.is_cut() || stalled { self.cuts(reason) } else { Vec::new() };
         self.requests.cancel_all(CancelReason::Closed(reason));
         match reason {
@@ -365,3 +382,6 @@ where
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub trait Transport {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there; else as [`poll_read`](Self::poll_read).
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes as much of `pieces` as goes.
+    /// Writes as much of `pieces` as goes; to write nothing of them is an error.
     ///
     /// # Errors
     /// Those of the socket; the connection is then lost.

@@ -252,6 +252,8 @@ where
         self.now = self.now.max(session.now());
         if over {
             drop(self.connections.remove(key));
+            let connections = &self.connections;
+            self.timers.forget_stale(connections.len(), |key| connections.get(key)?.armed);
         } else if let Some(next) = session.next_timeout() {
             self.timers.arm(armed, next, key);
         }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,6 +10,7 @@ use http::{Request, Response};
 use lameduck_core::Instant;
 use lameduck_service::{Body, Hub, Session, Watch};
 use pin_project_lite::pin_project;
+use tokio::task::unconstrained;
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -52,6 +53,8 @@ where
         }
         *this.armed = Some(next);
         if let Some(sleep) = this.sleep.as_pin_mut() {
+            // A task whose budget is used up would be woken at once, and the timer would not know it.
+            let sleep = pin!(unconstrained(sleep));
             // What it says is of no interest: a moment that has passed wakes the task at once.
             if sleep.poll(cx).is_ready() {
                 cx.waker().wake_by_ref();

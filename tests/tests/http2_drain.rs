@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lameduck_core::{CancelReason, CloseReason, Config, Event, HalfClose, Stage, StreamId, Timer};
+use lameduck_core::{CancelReason, CloseReason, Config, Event, HalfClose, Reason, Stage, StreamId, Timer};
 use lameduck_tests::h2::frame;
 use lameduck_tests::h2::{Sent, Taking, Wire, code, gets};
 
@@ -21,6 +21,66 @@ fn lasts(wire: &Wire) -> Vec<u32> {
         _ => None,
     };
     wire.sent().iter().filter_map(last).collect()
+}
+
+/// What the GOAWAYs say to people who trace a client.
+mod words {
+    use super::*;
+
+    fn said(wire: &Wire) -> Vec<String> {
+        let debug = |sent: &Sent| match sent {
+            Sent::GoAway { debug, .. } => Some(String::from_utf8_lossy(debug).into_owned()),
+            _ => None,
+        };
+        wire.sent().iter().filter_map(debug).collect()
+    }
+
+    #[test]
+    fn a_drain_says_why_the_server_ends() {
+        for (reason, words) in
+            [("", "the server is draining"), ("SIGTERM", "the server is draining: SIGTERM")]
+        {
+            let mut wire = Wire::greeted();
+            let deadline = wire.now() + MINUTE;
+            wire.connection.drain_for(wire.now(), deadline, Reason(reason));
+            wire.connection.drain_for(wire.now(), deadline, Reason("another"));
+            assert_eq!(wire.settle(), NOTICE);
+            wire.feed(heard());
+            assert_eq!(said(&wire), [words, words]);
+        }
+    }
+
+    #[test]
+    fn so_does_one_that_came_before_the_preface() {
+        let mut wire = Wire::new(&Config::default());
+        wire.feed(b"PRI");
+        let deadline = wire.now() + MINUTE;
+        wire.connection.drain_for(wire.now(), deadline, Reason("deploy"));
+        let preface = &lameduck_tests::h2::PREFACE[3..];
+        wire.feed(frame::join([preface, frame::settings(&[]).as_ref()]));
+        assert_eq!(said(&wire), ["the server is draining: deploy"]);
+    }
+
+    #[test]
+    fn of_a_text_without_an_end_no_more_goes_out_than_every_client_takes() {
+        let mut wire = Wire::greeted();
+        let endless = Reason("nonsense ".repeat(5_000).leak());
+        wire.connection.drain_for(wire.now(), wire.now() + MINUTE, endless);
+        assert_eq!(wire.settle(), NOTICE);
+        assert_eq!(said(&wire).concat().len(), 16_384 - 8);
+    }
+
+    #[test]
+    fn what_ends_without_a_drain_has_words_of_its_own() {
+        let mut wire = Wire::greeted();
+        wire.feed(frame::goaway(0, 0, ""));
+        assert_eq!(said(&wire), ["all that was asked is answered, and the client leaves"]);
+        let mut config = Config::default();
+        config.timeouts.keep_alive.serving = Duration::from_secs(20);
+        let mut wire = Wire::greeted_with(&config, &[]);
+        wire.wait_millis(21_000);
+        assert_eq!(said(&wire), ["no request for too long", "no request for too long"]);
+    }
 }
 
 mod two_phases {
@@ -651,5 +711,64 @@ mod waits {
             wire.wait_millis(1);
             wire.assert_failed(lameduck_core::Fault::SlowBlock);
         }
+    }
+}
+
+/// The transport fails: what is known of the last response.
+mod gone {
+    use super::*;
+
+    fn gone(wire: &mut Wire) -> String {
+        wire.connection.handle_gone(wire.now());
+        wire.settle()
+    }
+
+    fn answered() -> Wire {
+        let mut wire = Wire::greeted();
+        wire.get(1, "/");
+        wire.answer(1, "ok");
+        wire
+    }
+
+    /// Nobody was asked.
+    #[test]
+    fn between_two_requests_the_peer_has_closed_it() {
+        assert_eq!(gone(&mut answered()), "closed: PeerClosed");
+        assert_eq!(gone(&mut Wire::greeted()), "closed: PeerClosed");
+    }
+
+    #[test]
+    fn while_it_was_asked_whether_it_has_read_it_that_is_not_known() {
+        // By the notice,
+        let mut wire = answered();
+        wire.drain(MINUTE);
+        assert_eq!(gone(&mut wire), "closed: Unconfirmed");
+        // or by a PING of its own.
+        let mut wire = Wire::greeted();
+        wire.get(1, "/");
+        wire.drain(MINUTE);
+        wire.feed(heard());
+        wire.answer(1, "ok");
+        assert_eq!(gone(&mut wire), "closed: Unconfirmed");
+        assert!(!CloseReason::Unconfirmed.is_cut() && !CloseReason::Unconfirmed.leaves_unsent());
+    }
+
+    #[test]
+    fn with_its_answer_or_its_fin_that_is_known() {
+        let mut wire = answered();
+        wire.drain(MINUTE);
+        wire.feed(heard());
+        assert_eq!(gone(&mut wire), "closed: Drained");
+        let mut wire = answered();
+        wire.drain(MINUTE);
+        assert_eq!(wire.eof(), "closed: PeerClosed");
+    }
+
+    #[test]
+    fn with_another_request_under_way_it_left_in_the_middle_of_that() {
+        let mut wire = answered();
+        wire.get(3, "/");
+        wire.drain(MINUTE);
+        assert_eq!(gone(&mut wire), "cancelled 3: PeerLeft; closed: PeerLeft");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lameduck_core::{Config, HalfClose};
 use lameduck_tests::model::Amount;
-use lameduck_tests::model::http2::script::{Aside, Opening, Part, Script, Stream};
+use lameduck_tests::model::http2::script::{Aside, Opening, Part, Says, Script, Stream};
 use lameduck_tests::model::http2::{Action, Deed, Invariant, Say, State, probe};
 use stateright::{Model, Property};
 
@@ -168,6 +168,60 @@ fn no_stream_with_a_body_is_lost_however_it_is_read() {
     let too_late = [Stream::post([Part::Trailers]), Stream::get()];
     explore(Script::new("trailers that come too late", too_late).with_resets().with(&[Aside::ReadLate]));
     explore(Script::new("a body without an end", [post().without_end(), Stream::get()]).with(&[Aside::Fin]));
+}
+
+/// Of a request whose response is over: with a length, it is waited for; without one, it is stopped.
+#[test]
+fn a_body_that_nobody_reads_on_ends_quietly() {
+    let sized = || post().saying(Says::Length);
+    let any_end = [Aside::Reset, Aside::Fin];
+    explore(Script::new("a body of a known length", [sized()]).stepwise().with_wakes(1).with(&any_end));
+    let late = [Aside::ReadLate, Aside::Fail];
+    explore(Script::new("a body of a known length, read late", [sized()]).stepwise().with(&late));
+    explore(narrow(Script::new("a body of a known length, narrow", [sized()])).stepwise().with_resets());
+    let short = Stream::post([AB]).saying(Says::Length);
+    explore(
+        Script::new("a short body beside another request", [short, Stream::get()]).stepwise().with_wakes(1),
+    );
+    let too_large = [Stream::post_too_large([AB]), Stream::get()];
+    let small = |config: &mut Config| config.limits.head = 200;
+    let refused = Script::new("a body of a known length behind a head too large", too_large);
+    explore(refused.configured(small).with(&[Aside::Reset]));
+    let never = sized().without_end();
+    let soon = Duration::from_millis(12_500);
+    explore(Script::new("a body of a known length, without an end", [never]).stepwise().with_grace(soon));
+}
+
+#[test]
+fn a_client_that_waits_for_a_word_is_told_or_not_and_sends_or_not() {
+    let expects = || Stream::post([AB]).saying(Says::Expects);
+    let any_end = [Aside::Reset, Aside::Fin];
+    explore(Script::new("a body that is asked for", [expects()]).stepwise().with(&any_end));
+    let late = [Aside::ReadLate];
+    explore(Script::new("a body that is asked for, read late", [expects()]).with_resets().with(&late));
+    explore(Script::new("a body that is asked for, beside another", [expects(), Stream::get()]));
+}
+
+#[test]
+fn a_tunnel_lasts_until_its_ends_or_the_deadline() {
+    let tunnel = || Stream::post([AB]).saying(Says::Connects);
+    let any_end = [Aside::Reset, Aside::Fin, Aside::Fail];
+    explore(Script::new("a tunnel", [tunnel()]).stepwise().with(&any_end));
+    explore(narrow(Script::new("a tunnel, narrow", [tunnel()])).stepwise().with_resets());
+    let soon = Duration::from_millis(2_500);
+    explore(Script::new("a tunnel without an end", [tunnel().without_end()]).stepwise().with_grace(soon));
+    explore(Script::new("a tunnel beside another request", [tunnel(), Stream::get()]));
+}
+
+#[test]
+fn priorities_change_nothing_but_the_order() {
+    let urgent = || Stream::get().saying(Says::Urgency);
+    let changes = [Aside::Prioritize, Aside::Reset];
+    explore(Script::new("two, with priorities", [Stream::get(), urgent()]).with(&changes));
+    let two = [Stream::get().answered_by(3), urgent().answered_by(3)];
+    let changes = [Aside::Prioritize, Aside::Grant(2)];
+    let blocked = Script::new("two, with priorities, a window of one", two).with_windows_of(1);
+    explore(blocked.with_wakes(1).with(&changes));
 }
 
 #[test]

@@ -104,14 +104,52 @@ fn a_client_may_change_its_mind() {
 }
 
 #[test]
-fn an_update_for_a_stream_that_is_not_open_is_not_kept() {
+fn an_update_may_come_ahead_of_its_stream_and_its_last_word_counts() {
     let mut wire = roomy();
-    assert_eq!(wire.feed(frame::priority_update(3, "u=0")), "");
-    for stream in [1, 3] {
+    assert_eq!(wire.feed(frame::priority_update(5, "u=7")), "");
+    assert_eq!(wire.feed(frame::priority_update(3, "u=5")), "");
+    assert_eq!(wire.feed(frame::priority_update(5, "u=0")), "");
+    for stream in [1, 3, 5] {
         ask(&mut wire, stream, Some("u=3"));
     }
-    assert_eq!(order(&mut wire, &[(1, 2), (3, 2)], |_| ()), [1, 1, 3, 3]);
-    assert_eq!(wire.feed(frame::priority_update(1, "u=0")), "");
+    assert_eq!(order(&mut wire, &[(1, 2), (3, 2), (5, 2)], |_| ()), [5, 5, 1, 1, 3, 3]);
+}
+
+#[test]
+fn an_update_for_a_stream_that_is_over_or_passed_over_is_not_kept() {
+    let mut wire = roomy();
+    assert_eq!(wire.feed(frame::priority_update(3, "u=0")), "");
+    ask(&mut wire, 5, None);
+    wire.answer(5, "ok");
+    let plain = roomy_after(5);
+    for stream in [3, 5] {
+        assert_eq!(wire.feed(frame::priority_update(stream, "u=0")), "");
+    }
+    assert_eq!(format!("{:?}", wire.connection).contains("Foretold([])"), plain, "nothing is kept");
+}
+
+/// Whether a connection without any update keeps nothing of one, once a stream has come and gone.
+fn roomy_after(stream: u32) -> bool {
+    let mut wire = roomy();
+    ask(&mut wire, stream, None);
+    wire.answer(stream, "ok");
+    format!("{:?}", wire.connection).contains("Foretold([])")
+}
+
+/// So many as there can be streams; of more, the first are forgotten.
+#[test]
+fn so_many_updates_are_kept_as_there_can_be_streams() {
+    let mut config = lameduck_core::Config::default();
+    config.limits.streams = 2;
+    let mut wire = Wire::greeted_with(&config, &[(setting::INITIAL_WINDOW_SIZE, ROOM)]);
+    wire.grant(0, ROOM);
+    for stream in [1, 3, 5] {
+        assert_eq!(wire.feed(frame::priority_update(stream, "u=0")), "");
+    }
+    for stream in [1, 3] {
+        ask(&mut wire, stream, None);
+    }
+    assert_eq!(order(&mut wire, &[(1, 2), (3, 2)], |_| ()), [3, 3, 1, 1]);
 }
 
 #[test]

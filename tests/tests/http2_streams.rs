@@ -122,6 +122,44 @@ mod numbers {
         }
     }
 
+    /// Section 5.1.1: a number is higher than all before. What was passed over, and by how much, does not matter.
+    #[test]
+    fn a_number_that_was_skipped_is_not_used_any_more() {
+        for (highest, skipped) in [(3, 1), (9, 7), (127, 1), (0x7fff_ffff, 0x7fff_fffd)] {
+            let mut wire = Wire::greeted();
+            wire.get(highest, "/");
+            wire.get(skipped, "/");
+            wire.assert_failed(Fault::BadStreamNumber);
+        }
+    }
+
+    #[test]
+    fn so_long_ago_that_it_may_have_been_used_it_counts_as_closed() {
+        let mut wire = Wire::greeted();
+        wire.get(131, "/");
+        assert_eq!(wire.get(1, "/"), "RST_STREAM 1 STREAM_CLOSED");
+        assert_eq!(wire.get(133, "/"), "request 133 GET /");
+        wire.get(129, "/");
+        wire.assert_failed(Fault::BadStreamNumber);
+    }
+
+    /// The head of a request that was refused or malformed has opened its stream all the same.
+    #[test]
+    fn a_number_that_was_refused_was_used() {
+        let mut config = Config::default();
+        config.limits.streams = 1;
+        let mut wire = Wire::greeted_with(&config, &[]);
+        wire.get(1, "/");
+        assert_eq!(wire.get(3, "/"), "refused 3; RST_STREAM 3 REFUSED_STREAM");
+        wire.request(5, &[(":method", "GET")]);
+        wire.answer(1, "ok");
+        assert_eq!(wire.get(7, "/"), "request 7 GET /");
+        for stream in [1, 3, 5] {
+            wire.get(stream, "/");
+            assert_eq!(wire.goaway(), None, "{stream}");
+        }
+    }
+
     #[test]
     fn even_numbers_are_not_the_clients() {
         for stream in [2, 4, 0x7fff_fffe] {
@@ -231,6 +269,185 @@ mod bodies {
         // It was on its way: ignored, and not an error.
         assert_eq!(wire.feed(frame::data(1, "more")), "");
         assert_eq!(wire.feed(frame::data(1, "more").end_stream()), "");
+    }
+}
+
+/// What is still to come of a request whose response is whole, and that nobody reads.
+mod rests {
+    use super::*;
+
+    /// The head of an upload, of which half comes; then the whole answer, by a handler that does not read on.
+    fn answered_early(wire: &mut Wire, length: &str) -> String {
+        let head = [&fields("POST", "/")[..], &[("content-length", length)]].concat();
+        let head = wire.requests.headers(1, &head);
+        wire.feed_all([head, frame::data(1, "half")]);
+        wire.connection.discard_body(wire.now(), StreamId(1)).expect("the request is there");
+        wire.answer(1, "ok")
+    }
+
+    fn half_a_minute(wire: &mut Wire) -> String {
+        assert_eq!(wire.wait_millis(15_000), "");
+        wire.feed(frame::ping([0; 8]));
+        assert_eq!(wire.wait_millis(14_999), "");
+        wire.wait_millis(1)
+    }
+
+    /// curl 7.88 drops a whole response when RST_STREAM comes before it has sent all.
+    #[test]
+    fn a_short_one_is_let_come_in() {
+        let mut wire = Wire::greeted();
+        assert_eq!(answered_early(&mut wire, "8"), ANSWERED);
+        assert_eq!(wire.connection.status().stream, Some(StreamId(1)));
+        assert_eq!(wire.feed(frame::data(1, "ha")), "");
+        assert_eq!(wire.feed(frame::data(1, "lf").end_stream()), "");
+        assert_eq!(wire.connection.status().stream, None);
+        assert_eq!(wire.feed(frame::data(1, "more")), "RST_STREAM 1 STREAM_CLOSED");
+    }
+
+    #[test]
+    fn one_that_does_not_come_is_stopped_and_no_handler_hears_of_it() {
+        let mut wire = Wire::greeted();
+        answered_early(&mut wire, "8");
+        assert_eq!(half_a_minute(&mut wire), "RST_STREAM 1 NO_ERROR");
+        assert_eq!(wire.feed(frame::data(1, "half").end_stream()), "");
+        assert_eq!(wire.get(3, "/"), "request 3 GET /");
+    }
+
+    /// Octet by octet it gets no more time.
+    #[test]
+    fn one_that_comes_slowly_has_the_time_of_a_body_in_all() {
+        let mut wire = Wire::greeted();
+        answered_early(&mut wire, "99");
+        for _ in 0..29 {
+            assert_eq!(wire.feed(frame::data(1, "x")), "");
+            assert_eq!(wire.wait_millis(1_000), "");
+        }
+        wire.feed(frame::data(1, "x"));
+        assert_eq!(wire.wait_millis(1_000), "RST_STREAM 1 NO_ERROR");
+    }
+
+    #[test]
+    fn one_that_would_take_another_grant_is_stopped_at_once() {
+        // The window of the stream has 64 KiB.
+        for (length, stopped) in [("65536", ""), ("65537", "; RST_STREAM 1 NO_ERROR")] {
+            let mut wire = Wire::greeted();
+            assert_eq!(answered_early(&mut wire, length), format!("{ANSWERED}{stopped}"), "{length}");
+        }
+    }
+
+    #[test]
+    fn so_is_one_that_waits_for_a_word() {
+        let mut wire = Wire::greeted();
+        let more = [("content-length", "8"), ("expect", "100-continue")];
+        let head = wire.requests.headers(1, &[&fields("POST", "/")[..], &more].concat());
+        wire.feed(head);
+        wire.connection.discard_body(wire.now(), StreamId(1)).expect("the request is there");
+        assert_eq!(wire.answer(1, "ok"), format!("{ANSWERED}; RST_STREAM 1 NO_ERROR"));
+    }
+
+    #[test]
+    fn what_comes_of_it_is_granted_again_to_the_others() {
+        let mut config = Config::default();
+        config.limits.connection_window = 65_535;
+        let mut wire = Wire::greeted_with(&config, &[]);
+        assert_eq!(answered_early(&mut wire, "40000"), ANSWERED);
+        let pieces = [16_384, 16_384, 40_000 - 4 - 2 * 16_384].map(|size| frame::data(1, vec![b'x'; size]));
+        let [first, second, last] = pieces;
+        assert_eq!(wire.feed_all([first, second, last.end_stream()]), "WINDOW_UPDATE 0 +32772");
+        assert_eq!(wire.connection.status().stream, None);
+    }
+
+    #[test]
+    fn behind_the_500_of_a_handler_that_gave_up_it_is_let_come_in_too() {
+        let mut wire = Wire::greeted();
+        let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+        let head = wire.requests.headers(1, &head);
+        wire.feed_all([head, frame::data(1, "half")]);
+        wire.connection.reset(wire.now(), StreamId(1)).expect("the request is there");
+        assert_eq!(wire.settle(), "cancelled 1: BrokenOff; HEADERS 1 500 content-length=0 end");
+        assert_eq!(wire.feed(frame::data(1, "half").end_stream()), "");
+        assert_eq!(wire.connection.status().stream, None);
+    }
+
+    #[test]
+    fn so_it_is_behind_an_answer_of_the_connections_own() {
+        let mut config = Config::default();
+        config.limits.body = Some(5);
+        let mut wire = Wire::greeted_with(&config, &[]);
+        let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+        let head = wire.requests.headers(1, &head);
+        assert_eq!(wire.feed(head), "HEADERS 1 413 content-length=0 end");
+        assert_eq!(wire.feed_all([frame::data(1, "half"), frame::data(1, "half").end_stream()]), "");
+        assert_eq!(wire.connection.status().stream, None);
+        let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+        let head = wire.requests.headers(3, &head);
+        wire.feed(head);
+        assert_eq!(half_a_minute(&mut wire), "RST_STREAM 3 NO_ERROR");
+        assert_eq!(wire.events(), []);
+    }
+
+    #[test]
+    fn what_breaks_off_or_breaks_a_rule_there_no_handler_hears_of() {
+        type End = (&'static str, fn(&mut Wire) -> String, &'static str);
+        let ends: [End; 5] = [
+            ("RST_STREAM", |wire| wire.feed(frame::rst_stream(1, code::CANCEL)), ""),
+            ("too much", |wire| wire.feed(frame::data(1, "toolong")), "RST_STREAM 1 PROTOCOL_ERROR"),
+            ("too little", |wire| wire.feed(frame::data(1, "").end_stream()), "RST_STREAM 1 PROTOCOL_ERROR"),
+            ("FIN", |wire| wire.eof(), "closed: PeerClosed; RST_STREAM 1 NO_ERROR"),
+            (
+                "a fault of the connection",
+                |wire| wire.feed(frame::data(9, "x")),
+                "GOAWAY 1 PROTOCOL_ERROR; FIN",
+            ),
+        ];
+        for (name, end, expected) in ends {
+            let mut wire = Wire::greeted();
+            answered_early(&mut wire, "8");
+            assert_eq!(end(&mut wire), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_drain_waits_for_it() {
+        let minute = std::time::Duration::from_secs(60);
+        let mut wire = Wire::greeted();
+        answered_early(&mut wire, "8");
+        wire.drain(minute);
+        assert_eq!(wire.feed(frame::ping_ack(*b"lameduck")), "GOAWAY 1 NO_ERROR");
+        // The PING of the notice went behind the response.
+        assert_eq!(wire.feed(frame::data(1, "half").end_stream()), "FIN");
+        let mut wire = Wire::greeted();
+        answered_early(&mut wire, "8");
+        wire.drain(minute);
+        wire.feed(frame::ping_ack(*b"lameduck"));
+        assert_eq!(wire.wait_millis(9_999), "");
+        assert_eq!(wire.wait_millis(1), "RST_STREAM 1 NO_ERROR; FIN");
+        assert_eq!(wire.eof(), "closed: Drained");
+    }
+
+    #[test]
+    fn at_the_deadline_of_a_drain_it_is_stopped_and_not_cancelled() {
+        let mut wire = Wire::greeted();
+        answered_early(&mut wire, "8");
+        wire.drain(std::time::Duration::from_secs(5));
+        wire.feed(frame::ping_ack(*b"lameduck"));
+        assert_eq!(wire.wait_millis(5_000), "closed: StreamsCut; RST_STREAM 1 NO_ERROR; GOAWAY 1 NO_ERROR");
+    }
+
+    /// A client may give up an upload that has been answered as it likes: that costs nobody anything.
+    #[test]
+    fn resets_of_it_are_no_annoyance_of_their_own() {
+        let mut wire = Wire::greeted();
+        for stream in (1..1_000).step_by(2) {
+            let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+            let head = wire.requests.headers(stream, &head);
+            wire.feed(head);
+            let id = StreamId(u64::from(stream));
+            wire.connection.discard_body(wire.now(), id).expect("the request is there");
+            wire.answer(stream, "ok");
+            assert_eq!(wire.feed(frame::rst_stream(stream, code::CANCEL)), "");
+        }
+        assert_eq!(wire.goaway(), None);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::lifecycle::http1::{
 };
 use crate::outbox::Outbox;
 use crate::time::Instant;
-use crate::timer::{Drain, Due};
+use crate::timer::{Drain, Due, Reason};
 use encode::{Asked, Encoder};
 use head::{Kind, Parsed, Scanner};
 use intake::Intake;
@@ -304,8 +304,8 @@ impl Http1 {
         Ok(())
     }
 
-    pub(crate) fn drain(&mut self, now: Instant, config: &Config, deadline: Instant) {
-        self.life.drain(now, deadline);
+    pub(crate) fn drain(&mut self, now: Instant, config: &Config, deadline: Instant, reason: Reason) {
+        self.life.drain(now, deadline, reason);
         self.handle_timeout(now, config);
     }
 

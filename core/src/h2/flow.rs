@@ -87,6 +87,11 @@ impl ReceiveWindow {
         self.left <= 0
     }
 
+    /// Whether the peer may send so much without another grant.
+    pub(crate) fn has_room_for(&self, count: u64) -> bool {
+        u64::try_from(self.left).is_ok_and(|left| count <= left)
+    }
+
     /// The peer sent so much.
     pub(crate) fn take(&mut self, count: u32) -> Result<(), Exceeded> {
         let left = i32::try_from(count).ok().and_then(|count| self.left.checked_sub(count));

@@ -7,6 +7,7 @@ mod field;
 mod flow;
 mod frame;
 pub(crate) mod hpack;
+mod numbers;
 mod priority;
 mod read;
 mod repeat;
@@ -17,6 +18,7 @@ mod send;
 mod streams;
 
 use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::config::{Config, HalfClose};
@@ -30,9 +32,11 @@ use crate::lifecycle::patience::{Annoyance, Patience};
 use crate::lifecycle::stream::{Parting, Responding};
 use crate::outbox::Outbox;
 use crate::time::Instant;
-use crate::timer::{Drain, Due, Timer};
+use crate::timer::{Drain, Due, Reason, Timer};
 use flow::{ReceiveWindow, SendWindow};
 use frame::{GoAway, LEAST_MAX_FRAME_SIZE, Ping, RstStream, Setting, WindowUpdate, write_settings};
+use numbers::Numbers;
+use priority::Foretold;
 use read::{Block, Reading};
 use repeat::Repeat;
 use request::Scratch;
@@ -64,11 +68,12 @@ pub(crate) struct Http2 {
     scratch: Scratch,
     peer: PeerSettings,
     streams: Streams,
-    /// The highest stream that the peer has opened, and the highest whose request has been told.
-    highest: Number,
+    numbers: Numbers,
+    /// The highest stream whose request has been told.
     told: Number,
     dropped: Dropped,
     schedule: Schedule,
+    foretold: Foretold,
     /// What we may send on all streams together, and what the peer may.
     window: SendWindow,
     intake: ReceiveWindow,
@@ -151,10 +156,11 @@ impl Http2 {
             scratch: Scratch::default(),
             peer: PeerSettings { initial_window: SendWindow::DEFAULT, max_frame_size: LEAST_MAX_FRAME_SIZE },
             streams: Streams::default(),
-            highest: 0,
+            numbers: Numbers::default(),
             told: 0,
             dropped: Dropped::default(),
             schedule: Schedule::default(),
+            foretold: Foretold::default(),
             window: SendWindow::new(SendWindow::DEFAULT),
             intake: ReceiveWindow::new(connection_window, connection_window),
             queued: 0,
@@ -209,7 +215,8 @@ impl Http2 {
 
     /// The peer sends no more frames. Requests that are whole are served, within the windows that it has opened.
     pub(crate) fn handle_eof(&mut self, now: Instant, config: &Config) {
-        if config.half_close == HalfClose::Cancel && !self.streams.is_empty() {
+        let is_serving = self.streams.iter().any(|stream| !stream.life.is_let_go());
+        if config.half_close == HalfClose::Cancel && is_serving {
             return self.handle_gone(now);
         }
         self.life.peer_finished();
@@ -218,7 +225,13 @@ impl Http2 {
         let unfinished = self.streams.iter().filter(|stream| stream.life.receives());
         let unfinished: Vec<Number> = unfinished.map(|stream| stream.number).collect();
         for number in unfinished {
-            self.cancel(now, number, CancelReason::Closed(CloseReason::PeerLeft), Some(ErrorCode::CANCEL));
+            match self.is_let_go(number) {
+                true => self.stop_request(now, number),
+                false => {
+                    let reason = CancelReason::Closed(CloseReason::PeerLeft);
+                    self.cancel(now, number, reason, Some(ErrorCode::CANCEL));
+                }
+            }
         }
         self.settle(now);
     }
@@ -255,6 +268,7 @@ impl Http2 {
         let late: Vec<(Number, Timer)> = late.map(|(number, due)| (number, due.timer)).collect();
         for (number, timer) in late {
             match timer {
+                Timer::Body if self.is_let_go(number) => self.stop_request(now, number),
                 Timer::Body => self.refuse_stream(now, number, PeerError::SlowBody),
                 timer => self.cancel(now, number, CancelReason::TimedOut(timer), Some(ErrorCode::CANCEL)),
             }
@@ -267,8 +281,8 @@ impl Http2 {
         self.date = Some(date);
     }
 
-    pub(crate) fn drain(&mut self, now: Instant, config: &Config, deadline: Instant) {
-        self.life.drain(now, deadline);
+    pub(crate) fn drain(&mut self, now: Instant, config: &Config, deadline: Instant, reason: Reason) {
+        self.life.drain(now, deadline, reason);
         self.settle(now);
         self.handle_timeout(now, config);
     }
@@ -409,7 +423,11 @@ impl Http2 {
     }
 
     fn say(&mut self, say: Say) {
-        let debug = b"the server is draining";
+        let why = match say {
+            Say::Notice | Say::Cutoff { .. } => self.life.why().to_string(),
+            Say::Receipt => String::new(),
+        };
+        let debug = why.as_bytes();
         self.outbox.gather(|out| match say {
             Say::Notice => {
                 GoAway { last: GoAway::NO_CUTOFF, code: ErrorCode::NO_ERROR, debug }.write(out);
@@ -439,12 +457,16 @@ impl Http2 {
         let last = self.life.cut_at_deadline(now);
         let Self { outbox, streams, told, .. } = self;
         let told = *told;
-        let untold = streams.iter().map(|stream| stream.number).filter(|number| *number > told);
-        let untold: Vec<Number> = untold.collect();
+        let untold = streams.iter().filter(|stream| stream.number > told && !stream.life.is_let_go());
+        let untold: Vec<Number> = untold.map(|stream| stream.number).collect();
         outbox.gather(|out| {
             for stream in streams.iter() {
-                // Of what has not been told nothing has been done: it is safe to retry (section 8.7).
-                let code = if stream.number > told { ErrorCode::REFUSED_STREAM } else { ErrorCode::CANCEL };
+                let code = match stream.life.is_let_go() {
+                    true => ErrorCode::NO_ERROR,
+                    // Of what has not been told nothing has been done: it is safe to retry (section 8.7).
+                    false if stream.number > told => ErrorCode::REFUSED_STREAM,
+                    false => ErrorCode::CANCEL,
+                };
                 RstStream { stream: stream.number, code }.write(out);
             }
             GoAway { last, code: ErrorCode::NO_ERROR, debug: b"cut at the deadline" }.write(out);
@@ -461,7 +483,7 @@ impl Http2 {
         }
         let is_gone = |id: StreamId| gone.binary_search_by_key(&id, |stream| id_of(stream.number)).is_ok();
         self.events.retain(|event| !content_of(event).is_some_and(is_gone));
-        let told = gone.iter().filter(|stream| stream.number <= self.told);
+        let told = gone.iter().filter(|stream| stream.number <= self.told && !stream.life.is_let_go());
         self.events.extend(told.map(|stream| Event::Cancelled { id: id_of(stream.number), reason }));
         self.schedule.clear();
         self.queued = 0;
@@ -472,7 +494,7 @@ impl Http2 {
         let Some(stream) = self.remove(now, number) else { return };
         let id = id_of(number);
         self.events.retain(|event| content_of(event) != Some(id));
-        if stream.number <= self.told {
+        if stream.number <= self.told && !stream.life.is_let_go() {
             self.events.push_back(Event::Cancelled { id, reason });
         }
         if let Some(code) = code {
@@ -513,17 +535,41 @@ impl Http2 {
 
     /// Closes a stream that is through with both halves, or whose request nobody reads on.
     fn part(&mut self, now: Instant, number: Number) {
-        let Some(stream) = self.streams.get(number) else { return };
-        let code = match stream.life.parting() {
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        let rest = stream.rest();
+        match stream.life.part(now, rest) {
             Parting::NotYet => return,
-            Parting::Whole => None,
-            Parting::StopRequest => Some(ErrorCode::NO_ERROR),
-        };
-        if let (Some(stream), Some(code)) = (self.remove(now, number), code) {
-            self.reset_stream(number, code, stream.window);
-            self.life.given_up();
+            Parting::Whole => drop(self.remove(now, number)),
+            Parting::StopRequest => self.stop_request(now, number),
         }
-        self.patience.reward_response();
+        // What no handler has been told of was refused: that is no useful work.
+        if number <= self.told {
+            self.patience.reward_response();
+        }
+    }
+
+    /// Closes a stream whose response is complete, and asks the peer to send no more of its request (section 8.1).
+    fn stop_request(&mut self, now: Instant, number: Number) {
+        let Some(stream) = self.remove(now, number) else { return };
+        self.reset_stream(number, ErrorCode::NO_ERROR, stream.window);
+        self.life.given_up();
+    }
+
+    /// The connection has given the response instead of the handler: nobody reads the rest of the request.
+    fn dismiss(&mut self, now: Instant, number: Number, reason: CancelReason) {
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        stream.life.end_response();
+        let id = id_of(number);
+        self.events.retain(|event| content_of(event) != Some(id));
+        if number <= self.told {
+            self.events.push_back(Event::Cancelled { id, reason });
+        }
+        self.unwant(now, number);
+    }
+
+    /// Whether a stream's handler is through with it, and only the rest of its request is waited for.
+    fn is_let_go(&self, number: Number) -> bool {
+        self.streams.get(number).is_some_and(|stream| stream.life.is_let_go())
     }
 
     /// A stream is closed: what it held of the windows and queues is given back.

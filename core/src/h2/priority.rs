@@ -1,5 +1,9 @@
 //! Which response goes out first (RFC 9218).
 
+use alloc::vec::Vec;
+
+use crate::lifecycle::http2::Number;
+
 /// What a client asks for. Where it asks for nothing, its streams take turns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Priority {
@@ -39,5 +43,35 @@ impl Priority {
             }
         }
         priority
+    }
+}
+
+/// What has been said of streams that are not open yet (section 7.1). It owns no memory before that happens.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Foretold(Vec<(Number, Priority)>);
+
+impl Foretold {
+    /// A client may ask for as many streams as it can have open; of more than so many none has a use for.
+    const MOST: usize = 128;
+
+    /// Keeps the latest word on a stream, of no more than so many: the oldest is forgotten.
+    pub(crate) fn keep(&mut self, number: Number, priority: Priority, streams: u32) {
+        let most = usize::try_from(streams).unwrap_or(usize::MAX).min(Self::MOST);
+        self.0.retain(|(other, _)| *other != number);
+        self.0.push((number, priority));
+        self.0.drain(..self.0.len().saturating_sub(most));
+    }
+
+    /// What has been said of a stream that is opened now. Those of lower numbers are not opened any more.
+    pub(crate) fn take(&mut self, number: Number) -> Option<Priority> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let found = self.0.iter().find(|(other, _)| *other == number).map(|(_, priority)| *priority);
+        self.0.retain(|(other, _)| *other > number);
+        if self.0.is_empty() {
+            *self = Self::default();
+        }
+        found
     }
 }

@@ -16,11 +16,12 @@ use crate::h2::frame::{
     RstStream, Scope, Setting, Settings, WindowUpdate, kind, write_settings_ack,
 };
 use crate::h2::hpack::HpackError;
+use crate::h2::numbers::Past;
 use crate::h2::priority::Priority;
 use crate::h2::request::{Assembler, Bad, Parsed, Scratch, TrailerAssembler};
-use crate::h2::streams::{Outgoing, Place, Promise, Queue, ResponseBody, Stream};
+use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
-use crate::lifecycle::http2::{Admission, Number, Phase};
+use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
 use crate::lifecycle::stream::{Life, Receiving};
 use crate::time::Instant;
@@ -175,28 +176,45 @@ impl Http2 {
             Frame::Settings(settings) => self.take_settings(now, settings),
             Frame::SettingsAck => {
                 self.decoder.set_max(config.limits.header_table);
-                self.life.settings_acked();
+                let ack = self.life.settings_acked();
+                self.bear_ack(now, ack);
             }
             Frame::Ping(ping) => {
                 self.outbox.gather(|out| ping.write_ack(out));
                 self.bear(now, Annoyance::Chatter);
             }
-            Frame::PingAck(NOTICE) => self.life.notice_acked(),
-            Frame::PingAck(PROBE) => self.life.probe_acked(),
-            Frame::PingAck(RECEIPT) => self.life.receipt_acked(),
-            Frame::PingAck(_) => self.bear(now, Annoyance::Chatter),
-            Frame::GoAway(_) => self.life.peer_leaves(),
+            Frame::PingAck(ping) => {
+                let ack = match ping {
+                    NOTICE => self.life.notice_acked(),
+                    PROBE => self.life.probe_acked(),
+                    RECEIPT => self.life.receipt_acked(),
+                    _ => Ack::Unasked,
+                };
+                self.bear_ack(now, ack);
+            }
+            Frame::GoAway(_) => {
+                if self.life.peer_leaves() == Leaving::Already {
+                    self.bear(now, Annoyance::Chatter);
+                }
+            }
             Frame::WindowUpdate(update) => self.take_window_update(now, update),
-            Frame::PriorityUpdate(update) => self.take_priority_update(now, update),
+            Frame::PriorityUpdate(update) => self.take_priority_update(now, config, update),
             // Priorities by dependency are deprecated (section 5.3.2): parsed, and ignored.
             Frame::Priority(_) | Frame::Data(_) | Frame::Unknown => self.bear(now, Annoyance::Chatter),
+        }
+    }
+
+    /// An answer that nobody waits for is a frame that carries nothing.
+    fn bear_ack(&mut self, now: Instant, ack: Ack) {
+        if ack == Ack::Unasked {
+            self.bear(now, Annoyance::Chatter);
         }
     }
 
     // Field blocks.
 
     fn take_headers(&mut self, now: Instant, config: &Config, headers: Headers<'_>) {
-        if headers.stream.is_multiple_of(2) {
+        if headers.stream.is_multiple_of(2) || self.numbers.past(headers.stream) == Past::Skipped {
             return self.fail(PeerError::Http2(Fault::BadStreamNumber));
         }
         let opening = Opening { number: headers.stream, end_stream: headers.end_stream };
@@ -226,8 +244,8 @@ impl Http2 {
     fn take_block(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
         self.life.end_block();
         let number = opening.number;
-        if number > self.highest {
-            self.highest = number;
+        if self.is_idle(number) {
+            self.numbers.open(number);
             self.take_request(now, config, opening, block);
         } else if self.streams.get(number).is_some() {
             self.take_trailers(now, config, opening, block);
@@ -258,6 +276,7 @@ impl Http2 {
         let Scratch { parts, strings } = &mut self.scratch;
         let mut assembler = Assembler::new(parts, limits);
         let result = self.decoder.decode(block, most_of_string(limits), strings, |line| assembler.add(line));
+        let announced = assembler.announced();
         let parsed = assembler.conclude(opening.end_stream);
         if !self.check_decoded(result) {
             return;
@@ -277,11 +296,8 @@ impl Http2 {
                 self.bear(now, Annoyance::Reset);
             }
             (Admission::Serve, Err(Bad::Status(status))) => {
-                self.life.stream_closed(now);
                 self.write_refusal(number, status);
-                if !opening.end_stream {
-                    self.reset_stream(number, ErrorCode::NO_ERROR, self.stream_window(limits));
-                }
+                self.let_go(now, limits, opening, announced);
                 self.bear(now, Annoyance::Reset);
             }
         }
@@ -295,29 +311,33 @@ impl Http2 {
             _ if expects_continue || exchange == Kind::Connect => Receiving::Handler,
             _ => Receiving::Peer { since: now },
         };
-        let window = self.stream_window(limits);
-        self.streams.push(Stream {
-            number: opening.number,
-            life: Life::new(receiving),
-            kind: exchange,
-            promise: if expects_continue { Promise::Owed } else { Promise::None },
-            window,
-            held: 0,
-            expected,
-            total: 0,
-            outgoing: Outgoing {
-                window: SendWindow::new(self.peer.initial_window),
-                priority,
-                place: Place::Aside,
-                body: ResponseBody::Unknown,
-                queue: Queue::default(),
-                trailers: None,
-            },
-        });
+        let mut stream = self.begin_stream(limits, opening.number, Life::new(receiving));
+        stream.kind = exchange;
+        stream.promise = if expects_continue { Promise::Owed } else { Promise::None };
+        stream.expected = expected;
+        // The frame is the client's latest word, whichever came first (RFC 9218 section 7).
+        stream.outgoing.priority = self.foretold.take(opening.number).unwrap_or(priority);
+        self.streams.push(stream);
         if self.events.capacity() == 0 {
             self.events.reserve_exact(self.streams.peak());
         }
         self.events.push_back(Event::Request { id: id_of(opening.number), head, body });
+    }
+
+    /// A request that the connection has answered itself: what is still to come of it is let come in, or stopped, as
+    /// behind any early answer.
+    fn let_go(&mut self, now: Instant, limits: &Limits, opening: Opening, announced: Option<u64>) {
+        if opening.end_stream {
+            return self.life.stream_closed(now);
+        }
+        let mut stream = self.begin_stream(limits, opening.number, Life::refused());
+        stream.expected = announced;
+        self.streams.push(stream);
+        self.part(now, opening.number);
+    }
+
+    fn begin_stream(&self, limits: &Limits, number: Number, life: Life) -> Stream {
+        Stream::new(number, life, self.stream_window(limits), SendWindow::new(self.peer.initial_window))
     }
 
     /// The window of a stream that begins. Until the peer has acknowledged our SETTINGS it may not know that it is
@@ -406,7 +426,7 @@ impl Http2 {
             *expected = left.ok_or(RefusedBody::Fault(Fault::LengthMismatch))?;
         }
         match limits.body {
-            Some(most) if stream.total > most => Err(RefusedBody::TooLarge),
+            Some(most) if stream.total > most && !stream.life.is_let_go() => Err(RefusedBody::TooLarge),
             _ => Ok(()),
         }
     }
@@ -495,11 +515,12 @@ impl Http2 {
         if self.is_idle(number) {
             return self.fail(PeerError::Http2(Fault::StreamIdle));
         }
-        if self.streams.get(number).is_none() {
-            return self.bear(now, Annoyance::Chatter);
-        }
+        let annoyance = match self.streams.get(number) {
+            Some(stream) if !stream.life.is_let_go() => Annoyance::Reset,
+            _ => Annoyance::Chatter,
+        };
         self.cancel(now, number, CancelReason::Reset(reset.code), None);
-        self.bear(now, Annoyance::Reset);
+        self.bear(now, annoyance);
     }
 
     /// The peer's SETTINGS apply in their order, and are acknowledged then (section 6.5.3).
@@ -561,9 +582,12 @@ impl Http2 {
         }
     }
 
-    /// RFC 9218 section 7.1. One for a stream that is not open is not kept.
-    fn take_priority_update(&mut self, now: Instant, update: PriorityUpdate<'_>) {
-        if let Some(stream) = self.streams.get_mut(update.stream) {
+    /// RFC 9218 section 7.1. One for a stream that is closed comes too late.
+    fn take_priority_update(&mut self, now: Instant, config: &Config, update: PriorityUpdate<'_>) {
+        if self.numbers.past(update.stream) == Past::Idle {
+            let priority = Priority::parse(update.value);
+            self.foretold.keep(update.stream, priority, config.limits.streams);
+        } else if let Some(stream) = self.streams.get_mut(update.stream) {
             stream.outgoing.priority = Priority::parse(update.value);
             if stream.outgoing.place == Place::Scheduled {
                 stream.outgoing.place = Place::Aside;
@@ -574,9 +598,9 @@ impl Http2 {
         self.bear(now, Annoyance::Chatter);
     }
 
-    /// Whether a stream has not been opened: by the peer, whose are odd, or by us, who open none (section 5.1.1).
+    /// Whether a stream has not been opened (section 5.1.1).
     fn is_idle(&self, number: Number) -> bool {
-        number.is_multiple_of(2) || number > self.highest
+        self.numbers.is_idle(number)
     }
 }
 

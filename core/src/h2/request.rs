@@ -208,6 +208,11 @@ impl<'a> Assembler<'a> {
         Ok((start, end))
     }
 
+    /// How long a body is that comes without another word of ours, as far as the head has been read.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        self.length.filter(|_| !self.expects_continue)
+    }
+
     /// The request, now that its block is at its end.
     pub(crate) fn conclude(mut self, end_stream: bool) -> Result<Parsed, Bad> {
         if let Some(bad) = self.bad {

@@ -157,12 +157,11 @@ impl Http2 {
     /// all been given cannot be taken back: then it is only the request that nobody reads on.
     pub(crate) fn reset(&mut self, now: Instant, id: StreamId) -> Result<(), ApiMisuse> {
         let stream = self.expect_stream(id)?;
-        let (number, receives) = (stream.number, stream.life.receives());
+        let number = stream.number;
         match stream.life.responding() {
             Responding::Owed => {
                 self.write_refusal(number, 500);
-                let code = receives.then_some(ErrorCode::NO_ERROR);
-                self.cancel(now, number, CancelReason::BrokenOff, code);
+                self.dismiss(now, number, CancelReason::BrokenOff);
             }
             // All of it has gone with the head.
             Responding::Begun { .. } if stream.outgoing.body == ResponseBody::None => {
@@ -202,7 +201,7 @@ impl Http2 {
     }
 
     /// Nobody reads the rest. The stream's window is granted no more; the connection's is for all.
-    fn unwant(&mut self, now: Instant, number: Number) {
+    pub(super) fn unwant(&mut self, now: Instant, number: Number) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         let held = core::mem::take(&mut stream.held);
         stream.life.unwant();

@@ -10,7 +10,7 @@ use crate::h1::head::Kind;
 use crate::h2::flow::{ReceiveWindow, SendWindow};
 use crate::h2::priority::Priority;
 use crate::lifecycle::http2::Number;
-use crate::lifecycle::stream::Life;
+use crate::lifecycle::stream::{Life, Rest};
 
 /// A stream that is not closed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -27,6 +27,38 @@ pub(crate) struct Stream {
     /// What has come of it in all.
     pub(crate) total: u64,
     pub(crate) outgoing: Outgoing,
+}
+
+impl Stream {
+    /// One that begins, with windows of the sizes that these begin with.
+    pub(crate) fn new(number: Number, life: Life, window: ReceiveWindow, outgoing: SendWindow) -> Self {
+        Self {
+            number,
+            life,
+            kind: Kind::Plain,
+            promise: Promise::None,
+            window,
+            held: 0,
+            expected: None,
+            total: 0,
+            outgoing: Outgoing {
+                window: outgoing,
+                priority: Priority::default(),
+                place: Place::Aside,
+                body: ResponseBody::Unknown,
+                queue: Queue::default(),
+                trailers: None,
+            },
+        }
+    }
+
+    /// How much of the request is still to come, for one that nobody reads.
+    pub(crate) fn rest(&self) -> Rest {
+        match (self.expected, self.promise) {
+            (Some(count), Promise::None) if self.window.has_room_for(count) => Rest::Short,
+            _ => Rest::Long,
+        }
+    }
 }
 
 /// Whether the peer waits for a word before it sends the body (RFC 9110 section 10.1.1).

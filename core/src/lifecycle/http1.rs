@@ -6,7 +6,7 @@
 use crate::config::Timeouts;
 use crate::error::{CloseReason, PeerError};
 use crate::time::Instant;
-use crate::timer::{Drain, Due, Timer};
+use crate::timer::{Drain, Due, Reason, Timer};
 
 /// Whether another request may follow on the connection (RFC 9112 section 9.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -335,8 +335,8 @@ impl Lifecycle {
     // The drain.
 
     /// Raises the level. Told again, only an earlier deadline counts.
-    pub(crate) fn drain(&mut self, now: Instant, deadline: Instant) {
-        let drain = self.drain.get_or_insert(Drain { since: now, deadline });
+    pub(crate) fn drain(&mut self, now: Instant, deadline: Instant, reason: Reason) {
+        let drain = self.drain.get_or_insert(Drain { since: now, deadline, reason });
         drain.deadline = drain.deadline.min(deadline);
     }
 

@@ -4,11 +4,13 @@
 //! 6.8). The drain is a level: it is read at every step, and what it then asks to be said comes out of
 //! [`Lifecycle::step`].
 
+use core::fmt;
+
 use crate::config::Timeouts;
 use crate::error::{CloseReason, PeerError};
 use crate::fault::Fault;
 use crate::time::Instant;
-use crate::timer::{Drain, Due, Timer};
+use crate::timer::{Drain, Due, Reason, Timer};
 
 /// A stream's number on the wire.
 pub(crate) type Number = u32;
@@ -101,6 +103,29 @@ pub(crate) enum Admission {
     Refuse,
 }
 
+/// What an ACK of the peer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ack {
+    /// It was waited for, whether or not in time.
+    Awaited,
+    /// Nothing of ours asks for it.
+    Unasked,
+}
+
+impl Ack {
+    fn of(is_awaited: bool) -> Self {
+        if is_awaited { Self::Awaited } else { Self::Unasked }
+    }
+}
+
+/// Whether a GOAWAY of the peer says something new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Leaving {
+    Now,
+    /// It has said so before.
+    Already,
+}
+
 /// What is to be said to the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Say {
@@ -110,6 +135,25 @@ pub(crate) enum Say {
     Cutoff { last: Number },
     /// A PING behind the last response, whose ACK shows that it has been read.
     Receipt,
+}
+
+/// Why the peer is to open no more streams, for people to read (section 6.8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Why {
+    Drain(Reason),
+    PeerLeaves,
+    Idle,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drain(Reason("")) => f.write_str("the server is draining"),
+            Self::Drain(reason) => write!(f, "the server is draining: {reason}"),
+            Self::PeerLeaves => f.write_str("all that was asked is answered, and the client leaves"),
+            Self::Idle => f.write_str("no request for too long"),
+        }
+    }
 }
 
 /// A wait that has lasted too long.
@@ -199,8 +243,8 @@ impl Lifecycle {
         self.settings.get_or_insert(now);
     }
 
-    pub(crate) fn settings_acked(&mut self) {
-        self.settings = None;
+    pub(crate) fn settings_acked(&mut self) -> Ack {
+        Ack::of(self.settings.take().is_some())
     }
 
     /// The client's preface and its SETTINGS are here.
@@ -256,25 +300,30 @@ impl Lifecycle {
 
     /// The PING that went with our first GOAWAY has its ACK: whatever the peer sent before it had read that is
     /// here.
-    pub(crate) fn notice_acked(&mut self) {
-        if let Cutoff::Noticed { .. } = self.cutoff {
+    pub(crate) fn notice_acked(&mut self) -> Ack {
+        let is_noticed = matches!(self.cutoff, Cutoff::Noticed { .. });
+        let is_late = self.manners == Manners::Silent;
+        if is_noticed {
             self.cutoff = Cutoff::Heard;
         }
         self.manners = Manners::Answers;
         if self.receipt == Receipt::ByNotice {
             self.receipt = Receipt::None;
         }
+        Ack::of(is_noticed || is_late)
     }
 
     /// The PING behind the last response has its ACK.
-    pub(crate) fn receipt_acked(&mut self) {
-        if let Receipt::Asked { .. } = self.receipt {
+    pub(crate) fn receipt_acked(&mut self) -> Ack {
+        let is_awaited = matches!(self.receipt, Receipt::Asked { .. });
+        if is_awaited {
             self.receipt = Receipt::None;
         }
+        Ack::of(is_awaited)
     }
 
-    pub(crate) fn probe_acked(&mut self) {
-        self.probe = Probe::None;
+    pub(crate) fn probe_acked(&mut self) -> Ack {
+        Ack::of(core::mem::replace(&mut self.probe, Probe::None) != Probe::None)
     }
 
     pub(crate) fn probed(&mut self, now: Instant) {
@@ -282,9 +331,13 @@ impl Lifecycle {
     }
 
     /// The peer's GOAWAY came. It is not ours: what the peer has opened is served, and what it opens all the same.
-    pub(crate) fn peer_leaves(&mut self) {
-        if self.peer == Peer::Open {
-            self.peer = Peer::Leaving;
+    pub(crate) fn peer_leaves(&mut self) -> Leaving {
+        match self.peer {
+            Peer::Open => {
+                self.peer = Peer::Leaving;
+                Leaving::Now
+            }
+            Peer::Leaving | Peer::Finished => Leaving::Already,
         }
     }
 
@@ -299,13 +352,17 @@ impl Lifecycle {
         }
     }
 
-    /// The transport is gone.
+    /// The transport is gone. With a receipt awaited, what has been answered may lie in it unread: that is nobody's
+    /// request in the middle, and no more than a guess. After the peer's FIN there is none awaited.
     pub(crate) fn gone(&mut self) {
-        let reason = match self.phase {
-            Phase::Lingering { reason, .. } => reason,
-            Phase::LastWord { .. } => CloseReason::CutAtDeadline,
-            _ if !self.is_at_work() => CloseReason::PeerClosed,
-            _ => CloseReason::PeerLeft,
+        let reason = match (self.phase, self.receipt) {
+            (Phase::Lingering { reason, .. }, _) => reason,
+            (Phase::LastWord { .. }, _) => CloseReason::CutAtDeadline,
+            _ if self.is_at_work() => CloseReason::PeerLeft,
+            (Phase::Open, Receipt::ByNotice | Receipt::Asked { .. }) if self.peer != Peer::Finished => {
+                CloseReason::Unconfirmed
+            }
+            _ => CloseReason::PeerClosed,
         };
         self.close(reason);
     }
@@ -346,8 +403,8 @@ impl Lifecycle {
     // The drain.
 
     /// Raises the level. Told again, only an earlier deadline counts.
-    pub(crate) fn drain(&mut self, now: Instant, deadline: Instant) {
-        let drain = self.drain.get_or_insert(Drain { since: now, deadline });
+    pub(crate) fn drain(&mut self, now: Instant, deadline: Instant, reason: Reason) {
+        let drain = self.drain.get_or_insert(Drain { since: now, deadline, reason });
         drain.deadline = drain.deadline.min(deadline);
     }
 
@@ -415,6 +472,15 @@ impl Lifecycle {
             (_, Peer::Leaving | Peer::Finished) => CloseReason::PeerClosed,
             (Some(_), Peer::Open) => CloseReason::Drained,
             (None, Peer::Open) => CloseReason::TimedOut(Timer::KeepAlive),
+        }
+    }
+
+    /// Why a GOAWAY that names no error goes out.
+    pub(crate) fn why(&self) -> Why {
+        match (self.drain, self.peer) {
+            (Some(drain), _) => Why::Drain(drain.reason),
+            (None, Peer::Leaving) => Why::PeerLeaves,
+            (None, Peer::Open | Peer::Finished) => Why::Idle,
         }
     }
 

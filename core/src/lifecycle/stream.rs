@@ -14,6 +14,8 @@ pub(crate) enum Receiving {
     Peer { since: Instant },
     /// The handler: it has not asked for the body, has enough of it for now, or does not want it.
     Handler,
+    /// The peer, since then, though nobody reads it and the response is over: a short rest is let come in.
+    Rest { since: Instant },
     /// Nobody: END_STREAM has come.
     Ended,
 }
@@ -49,6 +51,15 @@ pub(crate) enum Wanted {
     No,
 }
 
+/// What is still to come of a request that nobody reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rest {
+    /// So little that the peer can send it without another word of ours.
+    Short,
+    /// More than that, or nobody knows how much, or the peer waits for a word to send it.
+    Long,
+}
+
 /// Where a stream stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Life {
@@ -64,7 +75,7 @@ pub(crate) enum Parting {
     Whole,
     /// The request still comes and nobody reads it: the peer is asked to stop, with NO_ERROR (section 8.1).
     StopRequest,
-    /// The request still comes, and somebody reads it.
+    /// The request still comes, and somebody reads it, or what is left of it is short.
     NotYet,
 }
 
@@ -73,11 +84,16 @@ impl Life {
         Self { receiving, responding: Responding::Owed, wanted: Wanted::Yes }
     }
 
+    /// One whose request the connection answers itself, and that is not over: no handler hears of it.
+    pub(crate) fn refused() -> Self {
+        Self { receiving: Receiving::Handler, responding: Responding::Ended, wanted: Wanted::No }
+    }
+
     // The peer's half.
 
     /// Some of the body came, or can come from now on.
     pub(crate) fn received(&mut self, now: Instant) {
-        if let Receiving::Peer { since } = &mut self.receiving {
+        if let Receiving::Peer { since } | Receiving::Rest { since } = &mut self.receiving {
             *since = now;
         }
     }
@@ -133,17 +149,27 @@ impl Life {
         }
     }
 
-    /// END_STREAM has been sent: what that means for the stream.
-    pub(crate) fn end_response(&mut self) -> Parting {
+    /// END_STREAM has been sent.
+    pub(crate) fn end_response(&mut self) {
         self.responding = Responding::Ended;
-        self.parting()
     }
 
-    /// What is left of a stream whose response is complete.
-    pub(crate) fn parting(&self) -> Parting {
+    /// How a stream is to be closed, if it is; `rest` is what is still to come of its request.
+    ///
+    /// A client may well drop a response that it has whole when RST_STREAM overtakes its upload, though NO_ERROR is to
+    /// tell it not to (section 8.1). So what is short is let come in, and thrown away. It has the time of a body for
+    /// that, in all.
+    pub(crate) fn part(&mut self, now: Instant, rest: Rest) -> Parting {
         match (self.responding, self.receiving, self.wanted) {
             (Responding::Ended, Receiving::Ended, _) => Parting::Whole,
-            (Responding::Ended, _, Wanted::No) => Parting::StopRequest,
+            (Responding::Ended, Receiving::Rest { .. }, _) => Parting::NotYet,
+            (Responding::Ended, _, Wanted::No) => match rest {
+                Rest::Long => Parting::StopRequest,
+                Rest::Short => {
+                    self.receiving = Receiving::Rest { since: now };
+                    Parting::NotYet
+                }
+            },
             _ => Parting::NotYet,
         }
     }
@@ -158,6 +184,11 @@ impl Life {
         self.wanted == Wanted::Yes
     }
 
+    /// Whether the handler is through with both halves: whatever still becomes of the stream, it hears nothing more.
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.responding == Responding::Ended && self.wanted == Wanted::No
+    }
+
     pub(crate) fn responding(&self) -> Responding {
         self.responding
     }
@@ -166,7 +197,9 @@ impl Life {
     #[inline]
     pub(crate) fn body_due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
         match self.receiving {
-            Receiving::Peer { since } => Some(Timer::Body.due(timeouts, since, drain)),
+            Receiving::Peer { since } | Receiving::Rest { since } => {
+                Some(Timer::Body.due(timeouts, since, drain))
+            }
             Receiving::Handler | Receiving::Ended => None,
         }
     }

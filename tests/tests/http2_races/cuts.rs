@@ -17,7 +17,9 @@ on_every_shell!(
     a_forced_end_names_each_stream_that_it_cuts,
     r27_a_stream_whose_window_stays_shut_is_named_before_the_deadline,
     r27_a_peer_that_takes_nothing_is_named_before_the_deadline,
+    a_peer_that_falls_silent_in_a_drain_is_named_with_what_it_asked_for,
     who_holds_a_drain_is_known_while_it_lasts,
+    what_a_peer_has_given_up_with_its_fin_is_not_named,
 );
 
 /// Each request as it was cut, in the order of their paths.
@@ -135,6 +137,29 @@ fn r27_a_peer_that_takes_nothing_is_named_before_the_deadline(shell: Shell) {
     peer.socket.expect_reset();
 }
 
+/// Whether it is there nobody knows; what it asked for is lost with it.
+fn a_peer_that_falls_silent_in_a_drain_is_named_with_what_it_asked_for(shell: Shell) {
+    let setup = patient().timeouts(|timeouts| {
+        timeouts.silence = Allowance::millis(60_000, 50);
+        timeouts.ping_ack = Allowance::millis(60_000, 50);
+    });
+    let server = setup.start(shell, handler());
+    let mut waiting = Peer::greeted(server.address());
+    waiting.get(1, "/wait");
+    let mut idle = Peer::greeted(server.address());
+    idle.get(1, "/through");
+    whole(&mut idle, 1);
+    let address = waiting.socket.address();
+    server.drain();
+    await_notice(&mut waiting);
+    await_notice(&mut idle);
+    waiting.socket.expect_reset();
+    let report = server.report();
+    let [cut] = &report.cut[..] else { panic!("{report:#?}") };
+    assert_eq!((cut.peer, cut.request.as_deref()), (address, Some("GET /wait")));
+    assert_eq!(cut.reason, CloseReason::TimedOut(Timer::PingAck));
+}
+
 /// For the operator who asks what it waits for.
 fn who_holds_a_drain_is_known_while_it_lasts(shell: Shell) {
     let setup = patient().timeouts(|timeouts| timeouts.goaway_ack = Allowance::millis(60_000, 30_000));
@@ -154,4 +179,20 @@ fn who_holds_a_drain_is_known_while_it_lasts(shell: Shell) {
     peer.send(frame::rst_stream(3, code::CANCEL));
     expect_fin(peer);
     server.clean_report();
+}
+
+/// Half an upload was its own to lose; the other stream is the server's.
+fn what_a_peer_has_given_up_with_its_fin_is_not_named(shell: Shell) {
+    let server = patient().grace(300).start(shell, handler());
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, "/read");
+    peer.send(frame::data(1, "half"));
+    peer.get(3, "/wait");
+    peer.socket.half_close();
+    assert_eq!(reset_code(&mut peer, 1), code::CANCEL);
+    server.drain();
+    assert_eq!(reset_code(&mut peer, 3), code::CANCEL);
+    peer.rest();
+    let cut = server.report();
+    assert_eq!(named(&cut), [(Some("GET /wait"), Stage::Serving, CloseReason::StreamsCut)]);
 }

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use lameduck_core::{Allowance, Timer};
+use lameduck_core::{Allowance, Reason, Timer};
 use lameduck_tests::h2::{Peer, Sent, code, frame};
 use lameduck_tests::handlers::Handler;
 use lameduck_tests::on_every_shell;
@@ -16,6 +16,7 @@ use crate::kit::{
 on_every_shell!(
     an_idle_connection_hears_of_a_drain_at_once_in_two_phases,
     a_connection_without_a_request_hears_of_a_drain_at_once,
+    what_the_operator_says_of_a_drain_is_passed_on,
     a_hundred_connections_hear_of_a_drain,
     r8_a_peer_that_never_acks_the_notice_has_its_time,
     r8_a_peer_that_never_acks_keeps_its_streams,
@@ -47,6 +48,22 @@ fn a_connection_without_a_request_hears_of_a_drain_at_once(shell: Shell) {
     let mut peer = Peer::greeted(server.address());
     server.drain();
     assert_eq!(hear_of_the_drain(&mut peer), 0);
+    expect_fin(peer);
+    assert_eq!(server.clean_report().drained, 1);
+}
+
+/// To whoever traces a client.
+fn what_the_operator_says_of_a_drain_is_passed_on(shell: Shell) {
+    let server = patient().start(shell, Handler::echoing_the_path());
+    let mut peer = Peer::greeted(server.address());
+    server.handle.begin_for(Reason("deploy"));
+    server.handle.begin_for(Reason("SIGTERM"));
+    for _ in 0..2 {
+        let sent = peer.until(|sent| matches!(sent, Sent::GoAway { .. }));
+        let Sent::GoAway { debug, .. } = sent else { panic!("no GOAWAY: {sent:?}") };
+        assert_eq!(String::from_utf8_lossy(&debug), "the server is draining: deploy");
+        peer.send(frame::ping_ack(*b"lameduck"));
+    }
     expect_fin(peer);
     assert_eq!(server.clean_report().drained, 1);
 }

@@ -4,6 +4,7 @@
 //! No test sleeps until something has probably happened. Where the server's own timers are awaited they are
 //! set short; everything else waits for a minute, so that what ends sooner has ended for the right reason.
 
+mod bodies;
 mod clients;
 mod cuts;
 mod endless;

@@ -15,6 +15,7 @@ use crate::kit::{Desk, by_default, patient};
 
 on_every_shell!(
     curl_sees_no_error_until_nobody_listens,
+    curl_keeps_an_answer_that_comes_before_its_upload_is_over,
     nghttp_gets_every_stream_that_is_under_way,
     nghttp_uploads_through_a_drain,
     h2load_loses_nothing_that_was_taken,
@@ -111,6 +112,24 @@ fn curl_sees_no_error_until_nobody_listens(shell: Shell) {
     });
     assert_eq!(server.clean_report().served, fine);
     assert_eq!(calls.load(Ordering::Relaxed) as u64, fine, "what was handled was answered");
+}
+
+/// It drops one that it has whole when a RST_STREAM comes before it has sent all, whatever the code.
+fn curl_keeps_an_answer_that_comes_before_its_upload_is_over(shell: Shell) {
+    if !is_there("curl") {
+        return;
+    }
+    let server = by_default().start(shell, Handler::new(|_| async { text("not read") }));
+    let url = format!("http://{}/", server.address());
+    let upload = "x".repeat(60_000);
+    let args = ["-sS", "--http2-prior-knowledge", "--max-time", "30", "-d", &upload, &url];
+    for _ in 0..40 {
+        let output = spawn("curl", &args).wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "not read", "{:?}", lines(&output.stderr));
+        assert!(output.status.success(), "{}: {:?}", output.status, lines(&output.stderr));
+    }
+    server.drain();
+    assert_eq!(server.clean_report().served, 40);
 }
 
 /// Fifty of them, on one connection; it says what it received.

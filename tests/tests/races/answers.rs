@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use lameduck_core::{Allowance, CloseReason, Stage, Timer};
 use lameduck_tests::handlers::{Handler, Latch, Tap, empty, pipe, streaming, telling, text};
 use lameduck_tests::on_every_shell;
-use lameduck_tests::peer::{End, Lost, Peer, get, post};
+use lameduck_tests::peer::{End, Lost, Peer, field, get, post};
 use lameduck_tests::reader::Delimited;
 use lameduck_tests::shells::{Setup, Shell};
 
@@ -24,6 +24,7 @@ on_every_shell!(
     r15_nothing_behind_a_response_that_said_close_is_executed,
     r15_a_pipelined_head_that_is_not_whole_is_waited_for,
     r15_a_pipeline_longer_than_the_server_keeps_is_answered_up_to_a_close,
+    r15_a_request_behind_a_response_that_waits_for_room_is_answered,
     r26_a_slow_reader_gets_every_byte_ahead_of_the_fin,
     r26_a_response_that_waits_to_be_sent_is_waited_for,
     r27_a_reader_that_has_stopped_does_not_hold_the_drain_to_its_deadline,
@@ -31,6 +32,7 @@ on_every_shell!(
     a_response_that_ends_by_close_ends_with_a_fin,
     http_1_0_is_answered_and_closed,
     trailers_follow_a_response,
+    a_response_is_dated_when_it_is_given,
 );
 
 /// A handler whose response comes out of a tap that the test takes from here.
@@ -259,6 +261,26 @@ fn r15_a_pipeline_longer_than_the_server_keeps_is_answered_up_to_a_close(shell: 
     assert_eq!(calls.load(Ordering::SeqCst) as u64, answered);
 }
 
+/// It is told only when most of what stands before it has been sent, and nothing else happens then.
+fn r15_a_request_behind_a_response_that_waits_for_room_is_answered(shell: Shell) {
+    let large = Bytes::from(vec![b'x'; 600_000]);
+    let handler = Handler::new(move |request| {
+        let reply = match request.uri().path() {
+            "/large" => text(large.clone()),
+            path => text(path.to_owned()),
+        };
+        async { reply }
+    });
+    let server = Setup::default().start(shell, handler);
+    let mut peer = server.connect();
+    peer.send([get("/large"), get("/small")].concat());
+    assert_eq!(peer.reply().body.len(), 600_000);
+    assert_eq!(peer.reply().body, b"/small");
+    drop(peer);
+    server.drain();
+    assert_eq!(server.clean_report().served, 2);
+}
+
 fn pattern(size: usize) -> Bytes {
     (0..size).map(|at| (at % 251) as u8).collect::<Vec<u8>>().into()
 }
@@ -454,4 +476,30 @@ fn the_kit_tells_a_broken_response_from_a_whole_one() {
     let Err(Lost(_, end)) = peer.try_reply() else { panic!("half a response is not one") };
     assert_eq!(end, End::Fin);
     tap.gone().block("the end of the body");
+}
+
+/// Not when its request came.
+fn a_response_is_dated_when_it_is_given(shell: Shell) {
+    let (called, go_on) = (Latch::new(), Latch::new());
+    let server = Setup::default().start(shell, Handler::held(&called, &go_on));
+    let dated = |reply| field(&reply, "date").map(str::to_owned).expect("it is dated");
+    // What is not a request is refused by the connection itself.
+    let now = || {
+        let mut peer = server.connect();
+        peer.send("nonsense\r\n\r\n");
+        dated(peer.reply())
+    };
+    let mut peer = server.connect();
+    peer.get("/");
+    called.block("the handler's call");
+    let asked = now();
+    let before = loop {
+        let now = now();
+        if now != asked {
+            break now;
+        }
+    };
+    go_on.open();
+    let date = dated(peer.reply());
+    assert!(date == before || date == now(), "{asked}, then {before}, then {date}");
 }

@@ -4,21 +4,25 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
-use lameduck_tests::handlers::{BoxError, Handler, Latch, block_on, collect, pipe, streaming, text};
+use lameduck_core::Allowance;
+use lameduck_tests::handlers::{BoxError, Handler, Latch, OnDrop, block_on, collect, pipe, streaming, text};
 use lameduck_tests::peer::{End, Lost, get};
 use lameduck_tests::reader::Asked;
 use lameduck_tests::shells::{Setup, Shell};
 use lameduck_tests::{on_every_shell, on_single_threads};
+use tokio::task::coop;
 
 on_every_shell!(
     what_is_answered_is_not_lost_with_what_breaks_off,
     what_only_the_end_delimits_is_reset_when_it_breaks_off,
     an_upload_behind_the_last_response_is_read_to_its_end,
     a_head_of_an_endless_body_holds_nothing_up,
+    a_reader_that_stops_is_left_however_busy_its_response_was,
 );
 
 on_single_threads!(a_peer_that_pipelines_lets_others_have_their_turn);
@@ -144,4 +148,50 @@ fn a_peer_that_pipelines_lets_others_have_their_turn(shell: Shell) {
     let order = order.lock().unwrap();
     let place = order.iter().position(|path| path == "/one").expect("it was answered");
     assert!(place < 400, "it was the {place}th of {}", order.len());
+}
+
+/// A body that always has more, and leaves nothing of what a task of tokio may do in one go.
+struct Greedy {
+    _gone: OnDrop,
+}
+
+impl Body for Greedy {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        for _ in 0..8 {
+            match coop::poll_proceed(cx) {
+                Poll::Ready(step) => step.made_progress(),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 1000])))))
+    }
+}
+
+/// A timer that is set when a task may do no more is one that nobody hears.
+fn a_reader_that_stops_is_left_however_busy_its_response_was(shell: Shell) {
+    let gone = Latch::new();
+    let dropped = gone.clone();
+    let handler = Handler::new(move |_| {
+        let body = Greedy { _gone: dropped.on_drop() };
+        async { http::Response::new(body.boxed_unsync()) }
+    });
+    let setup = Setup::default().timeouts(|timeouts| {
+        timeouts.first_request = Allowance::millis(200, 200);
+        timeouts.write = Allowance::millis(300, 300);
+    });
+    let server = setup.start(shell, handler);
+    let mut peer = server.connect();
+    peer.get("/");
+    // It reads on while the first timers come, and are set again.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_millis(800) {
+        peer.read().expect("the response goes on");
+    }
+    gone.block("the end of the connection");
 }

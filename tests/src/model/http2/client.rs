@@ -8,7 +8,7 @@ use crate::h2::frame::{HEADER, flag, kind};
 use crate::h2::{Frame, frame};
 use crate::reader::Malformed;
 
-use super::script::{Opening, Part, Script, Stream};
+use super::script::{Opening, Part, Says, Script, Stream};
 
 /// GOAWAY with this last stream leaves all open (RFC 9113 section 6.8).
 pub const NO_CUTOFF: u32 = (1 << 31) - 1;
@@ -34,6 +34,8 @@ pub struct View {
     pub reset: bool,
     /// The response.
     pub reply: Reply,
+    /// Whether it has been told to go on with its body.
+    pub told_on: bool,
     /// The code of the server's RST_STREAM.
     pub stopped: Option<u32>,
     /// By how much what the server may send of it differs from what windows start with.
@@ -109,7 +111,15 @@ impl Client {
     pub fn open(&mut self, script: &Script) -> u32 {
         let credit = self.first_credit(script);
         let number = 2 * u32::try_from(self.streams.len()).unwrap_or(u32::MAX) + 1;
-        let view = View { parts: 0, reset: false, reply: Reply::None, stopped: None, window: 0, credit };
+        let view = View {
+            parts: 0,
+            reset: false,
+            reply: Reply::None,
+            told_on: false,
+            stopped: None,
+            window: 0,
+            credit,
+        };
         self.streams.push(view);
         number
     }
@@ -164,7 +174,11 @@ impl Client {
     /// A request's field block (RFC 7541 section 6): its path goes into the table, and the authority comes out of
     /// it, from behind all that has been added since the first request.
     fn request(&mut self, script: &Script, number: u32) -> Vec<u8> {
-        let has_body = script.streams[index(number)].has_body();
+        let stream = &script.streams[index(number)];
+        if stream.says == Says::Connects {
+            return b"\x02\x07CONNECT\x01\x03a:1".to_vec();
+        }
+        let has_body = stream.has_body();
         let mut block = vec![if has_body { 0x83 } else { 0x82 }, 0x86];
         match self.added {
             0 => {
@@ -175,6 +189,14 @@ impl Client {
         }
         self.added += 1;
         block.extend_from_slice(&[0x44, 2, b'/', digit(number)]);
+        if let Says::Length | Says::Expects = stream.says {
+            block.extend_from_slice(&[0x0f, 0x0d, 1, digit(stream.body().len() as u32)]);
+        }
+        match stream.says {
+            Says::Expects => block.extend_from_slice(b"\x0f\x14\x0c100-continue"),
+            Says::Urgency => block.extend_from_slice(b"\x00\x08priority\x03u=1"),
+            Says::Nothing | Says::Length | Says::Connects => {}
+        }
         block
     }
 
@@ -327,6 +349,7 @@ impl Client {
         let declared = [mine[0], (b"content-length", length.as_bytes())];
         let refusal = [(&b"content-length"[..], &b"0"[..])];
         let is_too_large = script.streams.get(index(number)).is_some_and(Stream::is_too_large);
+        let expects = script.streams.get(index(number)).is_some_and(|stream| stream.says == Says::Expects);
         let fields: Vec<(&[u8], &[u8])> =
             fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         view.reply = match (view.reply, view.stopped, &*fields) {
@@ -349,7 +372,10 @@ impl Client {
             {
                 Reply::Refusal(431)
             }
-            (Reply::None, None, [(b":status", b"100")]) if !end => Reply::None,
+            (Reply::None, None, [(b":status", b"100")]) if !end && expects && !view.told_on => {
+                view.told_on = true;
+                Reply::None
+            }
             (Reply::Part(count), None, rest) if rest == mine && end && count == expected => Reply::Whole,
             _ => return Err(Malformed("a field block that says what was not said, or not now")),
         };

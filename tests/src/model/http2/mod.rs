@@ -95,6 +95,8 @@ pub enum Say {
     AckProbe,
     /// The ACK of the one behind the last response.
     AckReceipt,
+    /// PRIORITY_UPDATE.
+    Prioritize(u32),
     /// PING.
     Ping,
     /// GOAWAY.
@@ -114,6 +116,8 @@ pub enum Deed {
     Answer,
     /// It gives up.
     Reset,
+    /// It asks for the request's body, where the client waits for that.
+    Ask,
     /// It consumes what it has of the request's body.
     Release,
     /// It wants no more of that.
@@ -137,6 +141,8 @@ pub struct Turn {
     body: Progress,
     got: usize,
     held: usize,
+    /// Whether the client may be expected to send the body.
+    asked: bool,
 }
 
 /// How far something is that ends.
@@ -337,6 +343,11 @@ impl State {
                 }
             }
         }
+        for at in 0..script.streams.len() {
+            if self.may(script, Aside::Prioritize, at) {
+                says.push(Say::Prioritize(number_at(at)));
+            }
+        }
         let next = number_at(client.streams.len());
         let leaves = self.is_done(script, Aside::GoAway, 0);
         if client.goaway.is_none() && !leaves && script.streams.len() > client.streams.len() {
@@ -379,6 +390,9 @@ impl State {
         }
         if turn.held > 0 {
             can(Deed::Release);
+        }
+        if !turn.asked && turn.body == Progress::Begun {
+            can(Deed::Ask);
         }
         if turn.body == Progress::Begun && script.handler != Handler::Whole {
             can(Deed::Discard);
@@ -553,6 +567,10 @@ impl State {
                 self.client.asked[2] = false;
                 frame::ping_ack(*b"all read")
             }
+            Say::Prioritize(number) => {
+                self.did(script, Aside::Prioritize, index(number));
+                frame::priority_update(number, "u=0")
+            }
             Say::Ping => {
                 self.did(script, Aside::Ping, 0);
                 frame::ping(*b"and you?")
@@ -702,6 +720,10 @@ impl State {
             Deed::Reset => {
                 turn.body = Progress::Unwanted;
                 self.connection.reset(now, id).is_ok()
+            }
+            Deed::Ask => {
+                turn.asked = true;
+                self.connection.read_body(now, id).is_ok()
             }
             Deed::Release => {
                 let held = std::mem::take(&mut turn.held);

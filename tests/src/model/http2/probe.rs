@@ -5,7 +5,7 @@ use std::time::Duration;
 use lameduck_core::{Connection, Event, Instant, Stage, Transmit};
 
 use super::client::index;
-use super::script::Script;
+use super::script::{Says, Script};
 use super::{Progress, Say, State, Turn, number_at};
 use crate::h2::code::CANCEL;
 use crate::h2::frame;
@@ -89,9 +89,12 @@ fn idle_away(script: &Script, state: &State, takes: Takes) -> Option<(Instant, W
 impl State {
     /// Whether a request waits for the peer, and not for its handler: for more of its body, or to take its response.
     fn awaits_peer(&self, script: &Script, turn: &Turn) -> bool {
+        let says = script.streams[index(turn.number)].says;
         let has_room = turn.held < script.config.limits.body_window.max(1);
-        let awaits_body = turn.body == Progress::Begun && has_room;
-        awaits_body || turn.response == Progress::Over
+        // Through a tunnel nobody has to send anything, nor a body that nobody asks for.
+        let is_due = says != Says::Connects && (turn.asked || turn.got > 0);
+        let is_open = turn.body == Progress::Begun;
+        is_open && is_due && has_room || turn.response == Progress::Over && (is_due || !is_open)
     }
 }
 

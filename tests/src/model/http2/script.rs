@@ -6,6 +6,7 @@ use std::time::Duration;
 use lameduck_core::Config;
 
 use super::Action;
+use super::client::digit;
 use crate::model::script::{Cuts, Manners, Resets};
 
 /// A peer's whole part, and what the others around the connection may do.
@@ -48,6 +49,23 @@ pub struct Stream {
     pub ends: bool,
     /// How long the body of its response is.
     pub reply: usize,
+    /// What its head says beside that.
+    pub says: Says,
+}
+
+/// What a request's head says beside what each says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Says {
+    /// Nothing.
+    Nothing,
+    /// How long its body is.
+    Length,
+    /// The same, and that it waits for a word before that; it may come without one.
+    Expects,
+    /// That it is to become a tunnel: a CONNECT.
+    Connects,
+    /// How urgent it is.
+    Urgency,
 }
 
 /// A frame of a request.
@@ -102,6 +120,8 @@ pub enum Aside {
     GrantAll(u32),
     /// It changes the size that windows start with.
     Resize(u32),
+    /// It says how urgent a stream is, before or after it opens that.
+    Prioritize,
     /// It asks for a sign of life.
     Ping,
     /// It says that it leaves.
@@ -119,23 +139,29 @@ pub enum Aside {
 impl Stream {
     /// A GET.
     pub fn get() -> Self {
-        Self { parts: vec![Part::Head], ends: true, reply: 1 }
+        Self { parts: vec![Part::Head], ends: true, reply: 1, says: Says::Nothing }
     }
 
     /// A GET whose field block takes two frames.
     pub fn get_in_two() -> Self {
-        Self { parts: vec![Part::HalfHead, Part::RestOfHead], ends: true, reply: 1 }
+        Self { parts: vec![Part::HalfHead, Part::RestOfHead], ..Self::get() }
     }
 
     /// A GET whose field block is over the limit.
     pub fn get_too_large() -> Self {
-        Self { parts: vec![Part::LargeHead], ends: true, reply: 1 }
+        Self { parts: vec![Part::LargeHead], ..Self::get() }
+    }
+
+    /// A POST of these parts whose field block is over the limit, behind the length of its body.
+    pub fn post_too_large(parts: impl IntoIterator<Item = Part>) -> Self {
+        let parts = [Part::LargeHead].into_iter().chain(parts).collect();
+        Self { parts, says: Says::Length, ..Self::get() }
     }
 
     /// A POST of these parts, the last of which ends it.
     pub fn post(parts: impl IntoIterator<Item = Part>) -> Self {
         let parts = [Part::Head].into_iter().chain(parts).collect();
-        Self { parts, ends: true, reply: 1 }
+        Self { parts, ..Self::get() }
     }
 
     /// The same, never ended.
@@ -146,6 +172,21 @@ impl Stream {
     /// The same, answered with a body of this length.
     pub fn answered_by(self, reply: usize) -> Self {
         Self { reply, ..self }
+    }
+
+    /// The same, whose head says this.
+    pub fn saying(self, says: Says) -> Self {
+        Self { says, ..self }
+    }
+
+    /// The method, target and authority that its handler is to be told of.
+    pub fn named(&self, number: u32) -> (&'static str, String, &'static str) {
+        let path = format!("/{}", char::from(digit(number)));
+        match (self.says, self.has_body()) {
+            (Says::Connects, _) => ("CONNECT", String::new(), "a:1"),
+            (_, true) => ("POST", path, "a"),
+            (_, false) => ("GET", path, "a"),
+        }
     }
 
     /// Whether it is answered by the connection itself, with 431.

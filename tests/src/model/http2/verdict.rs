@@ -2,10 +2,10 @@
 
 use lameduck_core::{BodyLength, CancelReason, CloseReason, Event, Fault, PeerError, StreamId, Timer};
 
-use super::client::{NO_CUTOFF, Reply, digit, index};
-use super::script::{self, Part, Script};
+use super::client::{NO_CUTOFF, Reply, index};
+use super::script::{self, Part, Says, Script};
 use super::{Handshake, Invariant, Progress, State, Turn, bit, number_at};
-use crate::h2::code::REFUSED_STREAM;
+use crate::h2::code::{NO_ERROR, REFUSED_STREAM};
 use crate::model::Peer;
 use crate::model::script::Manners;
 
@@ -17,10 +17,12 @@ impl State {
             Event::Request { id, head, body } => {
                 let number = u32::try_from(id.0).unwrap_or(0);
                 let stream = script.streams.get(index(number)).filter(|_| number % 2 == 1);
-                let target = [b'/', digit(number)];
-                let authority = head.authority_bytes();
-                let is_read = head.target().as_bytes() == target && authority.as_deref() == Some(b"a");
-                self.require(Invariant::H6, is_read && stream.is_some());
+                let is_read = stream.is_some_and(|stream| {
+                    let (method, target, authority) = stream.named(number);
+                    let is_there = head.authority_bytes().as_deref() == Some(authority.as_bytes());
+                    head.method() == method && head.target() == target && is_there
+                });
+                self.require(Invariant::H6, is_read);
                 let above = self.announced.is_some_and(|(last, _)| number > last);
                 let is_too_large = stream.is_some_and(script::Stream::is_too_large);
                 self.require(Invariant::H2, !above && !is_too_large && self.refused & bit(number) == 0);
@@ -29,7 +31,8 @@ impl State {
                 self.require(Invariant::H8, has_body == (body != BodyLength::Empty));
                 self.told |= bit(number);
                 let body = if has_body { Progress::Begun } else { Progress::Over };
-                self.turns.push(Turn { number, response: Progress::None, body, got: 0, held: 0 });
+                let asked = stream.is_none_or(|stream| stream.says != Says::Expects);
+                self.turns.push(Turn { number, response: Progress::None, body, got: 0, held: 0, asked });
             }
             Event::Data { id, data } => {
                 let whole = script.streams.get(index_of(id)).map(script::Stream::body).unwrap_or_default();
@@ -118,6 +121,10 @@ impl State {
                 self.require(Invariant::H17, is_time);
             }
             CloseReason::CutByForce | CloseReason::TimedOut(Timer::Write | Timer::PingAck) => {}
+            CloseReason::Unconfirmed => {
+                self.judge_streams(Invariant::H1);
+                self.require(Invariant::H16, self.peer == Peer::Gone && !self.fin);
+            }
             CloseReason::PeerLeft => self.require(Invariant::H1, self.peer != Peer::Open),
             CloseReason::Refused(PeerError::Http2(Fault::SettingsIgnored)) => {
                 self.require(Invariant::H1, !self.has_acked_settings && !self.has_left_in_order);
@@ -148,7 +155,9 @@ impl State {
             let is_refused = view.stopped == Some(REFUSED_STREAM);
             let is_right = match is_told {
                 true => is_named && !is_refused && number <= last,
-                false if view.reply == Reply::Refusal(431) => number <= last && view.stopped.is_none(),
+                false if view.reply == Reply::Refusal(431) => {
+                    number <= last && view.stopped.is_none_or(|code| code == NO_ERROR)
+                }
                 false => !is_answered && view.stopped.is_none_or(|code| code == REFUSED_STREAM),
             };
             let counted = !is_refused || self.refused & bit(number) != 0;

@@ -1,0 +1,96 @@
+//! What comes in with a request, and who reads it.
+
+use lameduck_service::Tunnel;
+use lameduck_tests::h2::{Peer, Sent, frame};
+use lameduck_tests::handlers::{Handler, Latch, collect, text};
+use lameduck_tests::on_every_shell;
+use lameduck_tests::shells::Shell;
+
+use crate::kit::{expect_end, expect_fin, hear_of_the_drain, patient, whole};
+
+on_every_shell!(
+    what_has_been_read_makes_room_before_its_response,
+    what_is_not_read_makes_room_before_its_response,
+    a_tunnel_whose_client_sends_nothing_is_at_its_end,
+);
+
+/// The window of the connection is for all: one whose body has been read does not hold it while it works on.
+fn what_has_been_read_makes_room_before_its_response(shell: Shell) {
+    what_has_come_makes_room_before_its_response(shell, "/read");
+}
+
+/// Nor does one whose body nobody wants, though all of it is here.
+fn what_is_not_read_makes_room_before_its_response(shell: Shell) {
+    what_has_come_makes_room_before_its_response(shell, "/leave");
+}
+
+fn what_has_come_makes_room_before_its_response(shell: Shell, path: &str) {
+    let (arrived, go_on) = (Latch::new(), Latch::new());
+    let (here, gate) = (arrived.clone(), go_on.clone());
+    let handler = Handler::new(move |request| {
+        let (here, gate) = (here.clone(), gate.clone());
+        async move {
+            let path = request.uri().path().to_owned();
+            let body = request.into_body();
+            match path.as_str() {
+                "/now" => return text(collect(body).await.expect("it comes to its end")),
+                "/leave" => {
+                    here.wait().await;
+                    drop(body);
+                }
+                _ => {
+                    here.wait().await;
+                    collect(body).await.expect("it comes to its end");
+                }
+            }
+            gate.wait().await;
+            text(path)
+        }
+    });
+    let mut setup = patient();
+    setup.config.limits.connection_window = 65_535;
+    let server = setup.start(shell, handler);
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, path);
+    (0..3).for_each(|_| peer.send(frame::data(1, vec![0; 15_000])));
+    peer.send(frame::data(1, vec![0; 15_000]).end_stream());
+    peer.send(frame::ping([1; 8]));
+    peer.until(|sent| *sent == Sent::PingAck([1; 8]));
+    arrived.open();
+    let mut granted = 0;
+    while granted < 60_000 {
+        if let Sent::WindowUpdate { stream: 0, increment } = peer.read() {
+            granted += increment;
+        }
+    }
+    peer.post(3, "/now");
+    peer.send(frame::data(3, vec![0; 15_000]));
+    peer.send(frame::data(3, vec![0; 15_000]).end_stream());
+    assert_eq!(whole(&mut peer, 3).body.len(), 30_000);
+    go_on.open();
+    assert_eq!(whole(&mut peer, 1).body, path.as_bytes());
+    server.drain();
+    hear_of_the_drain(&mut peer);
+    expect_end(peer);
+    assert_eq!(server.clean_report().served, 2);
+}
+
+/// END_STREAM in its head is the end of what goes through it.
+fn a_tunnel_whose_client_sends_nothing_is_at_its_end(shell: Shell) {
+    let handler = Handler::new(|request| async move {
+        let tunnel = request.extensions().get::<Tunnel>().expect("CONNECT asks for one");
+        let incoming = tunnel.incoming().expect("it has not been taken");
+        let body = collect(incoming).await.expect("it comes to its end");
+        text(format!("{} bytes", body.len()))
+    });
+    let server = patient().start(shell, handler);
+    let mut peer = Peer::greeted(server.address());
+    let connect = [(":method", "CONNECT"), (":authority", "a:1")];
+    let head = peer.requests.headers(1, &connect).end_stream();
+    peer.send(head);
+    assert_eq!(whole(&mut peer, 1).body, b"0 bytes");
+    server.drain();
+    hear_of_the_drain(&mut peer);
+    expect_fin(peer);
+    assert_eq!(server.clean_report().served, 1);
+}
