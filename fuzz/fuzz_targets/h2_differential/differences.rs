@@ -39,7 +39,8 @@ pub enum Difference {
     Patience,
 
     // h2 alone ends the connection.
-    /// h2 takes an ACK of SETTINGS for one too many. Section 6.5.3 says nothing of that, and we ignore it.
+    /// h2 takes an ACK of SETTINGS for one too many. Section 6.5.3 says nothing of that: for us it is a frame that carries
+    /// nothing.
     SettingsAck,
     /// The last stream of a client's GOAWAY grows, which it must not (section 6.8). It is of streams that we would have
     /// opened: we open none, and ignore it.
