@@ -117,6 +117,7 @@ fn sum_up(report: &Report) {
     };
     tracing::info!(
         served = report.served,
+        refused = report.refused,
         drained = report.drained,
         cut = report.cut.len(),
         "over, {:.1} s after it was asked to end",

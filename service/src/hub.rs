@@ -28,6 +28,7 @@ pub struct Hub {
     /// What a request starts with: mostly the drain notice. To copy it is less work than to make it.
     extensions: Extensions,
     served: AtomicU64,
+    refused: AtomicU64,
     state: Mutex<State>,
     stepped: Condvar,
 }
@@ -115,6 +116,9 @@ pub struct Progress {
 pub struct Report {
     /// How many requests got their whole response.
     pub served: u64,
+    /// How many requests of HTTP/2 were refused unheard, which is safe to retry: they came behind the cutoff, or were too
+    /// many at once.
+    pub refused: u64,
     /// How many connections ended by themselves once the drain had begun.
     pub drained: u64,
     /// The requests that were cut, and the connections that had none.
@@ -247,6 +251,7 @@ impl Hub {
             board,
             extensions,
             served: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             state: Mutex::new(State {
                 server: Server::new(clock.now()),
                 watchers: Slab::new(),
@@ -339,6 +344,7 @@ impl Hub {
         let state = self.lock();
         Report {
             served: self.served.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
             drained: state.drained,
             cut: state.cut.clone(),
             transitions: state.transitions.clone(),
@@ -366,6 +372,11 @@ impl Hub {
             state.cut.extend(cuts);
             state.server.handle_closed(now);
         });
+    }
+
+    /// A request was refused unheard.
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A request was cut in a drain, and its connection goes on.

@@ -220,7 +220,7 @@ where
                 }
             }
             Event::Cancelled { id, reason } => self.cancel(cx, scene, id, reason),
-            Event::Refused { .. } => {}
+            Event::Refused { .. } => scene.hub.refuse(),
             Event::Closed(reason) => self.ended = Some(reason),
         }
     }

@@ -62,10 +62,13 @@ async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, Sock
     let listener = listener.into_std()?;
     while hub.gate() != Gate::Shut {
         match listener.accept() {
-            Ok((stream, peer)) => {
-                stream.set_nonblocking(true)?;
-                attend(TcpStream::from_std(stream)?, peer);
-            }
+            Ok((stream, peer)) => match adopt(stream) {
+                Ok(stream) => attend(stream, peer),
+                // The others in the queue are not to pay for it.
+                Err(error) => {
+                    tracing::error!(%peer, "a connection could not be registered and is dropped: {error}");
+                }
+            },
             Err(error) if AcceptError::of(&error) == AcceptError::Empty => {
                 match emptying.look_again(hub.clock.now()) {
                     Some(at) => tokio::time::sleep_until(hub.clock.to_std(at).into()).await,
@@ -77,6 +80,11 @@ async fn empty(listener: TcpListener, hub: &Hub, attend: impl Fn(TcpStream, Sock
         }
     }
     Ok(())
+}
+
+fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 /// Whether to go on accepting after `error`; waits, where only time helps.

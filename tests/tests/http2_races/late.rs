@@ -32,9 +32,12 @@ fn past_the_cutoff(setup: &Setup, shell: Shell, desk: &Desk) -> (Running, Peer) 
 fn end_well(desk: &Desk, server: Running, mut peer: Peer, length: usize) {
     peer.send(frame::data(1, "").end_stream());
     answered(&mut peer, 1, "/taken", length);
+    let is_refusal = |sent: &&Sent| matches!(sent, Sent::RstStream { code: code::REFUSED_STREAM, .. });
+    let refused = peer.sent().iter().filter(is_refusal).count() as u64;
     expect_end(peer);
     assert_eq!(desk.calls("/late"), 0);
-    assert_eq!(server.clean_report().served, 1);
+    let report = server.clean_report();
+    assert_eq!((report.served, report.refused), (1, refused));
 }
 
 /// hypercorn says NO_ERROR, which is not.
