@@ -145,8 +145,8 @@ impl Pair {
         for number in numbers {
             let (ours, theirs) = (ours.get(&number), theirs.get(&number));
             let before = self.past.stream(number);
-            self.past.give_up(number, ours.is_some(), theirs.is_some());
-            if before.is_reset || before.is_refused_by_us {
+            self.past.give_up(number, ours.copied(), theirs.copied());
+            if before.is_reset || before.is_refused_by_us && !before.is_answered_by_us {
                 let is_fine = ours.is_none_or(|ours| *ours == Refusal::Reset(code::STREAM_CLOSED));
                 assert!(is_fine, "{ours:?} for {number}, which is closed, at {:?}", case.frame);
             }

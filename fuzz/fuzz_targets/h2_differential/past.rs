@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lameduck_fuzz::h2::frame::{flag, kind};
 use lameduck_fuzz::h2::setting;
 
+use crate::Refusal;
 use crate::blocks::{Block, Blocks};
 use crate::frame::View;
 
@@ -45,6 +46,8 @@ pub struct Stream {
     pub is_reset: bool,
     /// We have given it up.
     pub is_refused_by_us: bool,
+    /// We have answered it, and let the rest of the request come.
+    pub is_answered_by_us: bool,
     /// h2 has given it up.
     pub is_refused_by_h2: bool,
     /// It was opened by CONNECT.
@@ -98,10 +101,11 @@ impl Past {
     }
 
     /// One of the two, or both, have given a stream up.
-    pub fn give_up(&mut self, number: u32, by_us: bool, by_h2: bool) {
+    pub fn give_up(&mut self, number: u32, by_us: Option<Refusal>, by_h2: Option<Refusal>) {
         let stream = self.streams.entry(number).or_default();
-        stream.is_refused_by_us |= by_us;
-        stream.is_refused_by_h2 |= by_h2;
+        stream.is_refused_by_us |= by_us.is_some();
+        stream.is_answered_by_us |= by_us == Some(Refusal::Answered);
+        stream.is_refused_by_h2 |= by_h2.is_some();
     }
 
     /// How many streams are not over for both.
