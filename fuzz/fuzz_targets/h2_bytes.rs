@@ -14,7 +14,8 @@ use lameduck_core::{
     BodyLength, Config, Connection, Event, Field, HalfClose, Instant, Limits, RequestHead, ResponseHead,
     ResponseLength, Stage, StreamId, Transmit,
 };
-use lameduck_fuzz::h2::{Client, PREFACE, Sent, Told, frame, merged};
+use lameduck_fuzz::h2::{Client, PREFACE, Sent, Told, frame};
+use lameduck_fuzz::polled::{merged, pending};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -117,10 +118,7 @@ fn outcome<'a>(
 ) -> (Vec<Event>, Vec<u8>, Option<Instant>, Option<Connection>) {
     pieces.into_iter().for_each(|piece| connection.handle_bytes(START, piece));
     let events = merged(&mut connection);
-    let output = match connection.poll_transmit(START) {
-        Some(Transmit::Bytes(pieces)) => pieces.flatten().copied().collect(),
-        _ => vec![],
-    };
+    let output = pending(&connection, START);
     let mut client = Client::default();
     client.hear(&output);
     let due = connection.poll_timeout();

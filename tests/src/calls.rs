@@ -305,17 +305,3 @@ fn shifted(now: Instant, millis: i64) -> Instant {
     let nanos = now.as_nanos().saturating_add_signed(millis.saturating_mul(1_000_000));
     Instant::from_nanos(nanos)
 }
-
-/// All events, with the pieces of a body put together.
-pub fn merged(connection: &mut Connection) -> Vec<Event> {
-    let mut events: Vec<Event> = Vec::new();
-    while let Some(event) = connection.poll_event() {
-        match (events.last_mut(), &event) {
-            (Some(Event::Data { id: before, data: begun }), Event::Data { id, data }) if before == id => {
-                *begun = [&begun[..], data].concat().into();
-            }
-            _ => events.push(event),
-        }
-    }
-    events
-}

@@ -6,6 +6,7 @@ pub mod h2;
 pub mod handlers;
 pub mod model;
 pub mod peer;
+pub mod polled;
 pub mod reader;
 pub mod shells;
 pub mod wire;

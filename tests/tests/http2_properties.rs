@@ -7,10 +7,11 @@ use std::time::Duration;
 use lameduck_core::{
     Allowance, Config, Connection, Event, HalfClose, Limits, Stage, StreamId, Timeouts, Transmit,
 };
-use lameduck_tests::calls::{Call, Caller, NO_ROOM, call, cases, merged};
+use lameduck_tests::calls::{Call, Caller, NO_ROOM, call, cases};
 use lameduck_tests::h2::frame;
 use lameduck_tests::h2::{Frame, PREFACE, Reader, Requests, Sent, fields, setting};
 use lameduck_tests::model::http2::client::goaways;
+use lameduck_tests::polled::merged;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -2,6 +2,7 @@
 
 mod client;
 mod told;
+pub mod words;
 
 #[path = "../../../tests/src/h2/frame.rs"]
 pub mod frame;
@@ -17,4 +18,4 @@ pub use frame::Frame;
 pub use names::{PREFACE, code, setting};
 pub use reader::{Fields, Reader, Sent, read_all};
 pub use requests::{Requests, fields};
-pub use told::{Told, merged};
+pub use told::Told;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lameduck_core::{BodyLength, CloseReason, Connection, Event, StreamId};
+use lameduck_core::{BodyLength, CloseReason, Event, StreamId};
 
 /// What has been told.
 #[derive(Clone, Debug, Default)]
@@ -87,18 +87,4 @@ impl Request {
     fn is_left(&self) -> bool {
         !self.is_cancelled && !self.is_answered
     }
-}
-
-/// All events that wait, with the pieces of a body put together.
-pub fn merged(connection: &mut Connection) -> Vec<Event> {
-    let mut events: Vec<Event> = vec![];
-    while let Some(event) = connection.poll_event() {
-        match (events.last_mut(), &event) {
-            (Some(Event::Data { id: before, data: begun }), Event::Data { id, data }) if before == id => {
-                *begun = [&begun[..], data].concat().into();
-            }
-            _ => events.push(event),
-        }
-    }
-    events
 }

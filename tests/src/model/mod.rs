@@ -18,6 +18,7 @@ use lameduck_core::{
     StreamId, Timer, Transmit,
 };
 
+use crate::polled::pending;
 use crate::reader::{Asked, Delimited, Extent, Reply, read_reply};
 use script::{After, Answer, GRACE, Manners, Request, Resets, Script, Sends, Verdict};
 
@@ -381,10 +382,7 @@ impl State {
 
     /// What waits to be sent.
     pub(crate) fn pending(&self) -> Vec<u8> {
-        match self.connection.clone().poll_transmit(self.now) {
-            Some(Transmit::Bytes(pieces)) => pieces.flatten().copied().collect(),
-            Some(Transmit::Fin) | None => Vec::new(),
-        }
+        pending(&self.connection, self.now)
     }
 
     fn observe(&mut self) {

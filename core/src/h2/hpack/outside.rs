@@ -86,6 +86,11 @@ impl Encoder {
         self.0.field(out, name, value);
     }
 
+    /// The octets that the table owns.
+    pub fn memory(&self) -> usize {
+        self.0.memory()
+    }
+
     /// The table's size, and the most that it may be.
     pub fn size(&self) -> (usize, usize) {
         (self.0.table().size(), self.0.table().max().into())

@@ -18,6 +18,7 @@ use super::script::{Manners, Resets};
 use super::{Amount, Peer};
 use crate::h2::code::{CANCEL, NO_ERROR};
 use crate::h2::{PREFACE, frame, setting};
+use crate::polled::pending;
 use client::{Client, NO_CUTOFF, digit, index};
 use script::{Aside, Handler, Opening, Part, Script};
 
@@ -519,10 +520,7 @@ impl State {
     }
 
     fn observe(&mut self) {
-        self.output = match self.connection.clone().poll_transmit(self.now) {
-            Some(Transmit::Bytes(pieces)) => pieces.flatten().copied().collect(),
-            Some(Transmit::Fin) | None => Vec::new(),
-        };
+        self.output = pending(&self.connection, self.now);
         let unread = self.client.unread_with(&self.output);
         let last = client::goaways(&unread).last().copied();
         let announced = last.or(self.client.goaway).or(self.announced);

@@ -7,11 +7,11 @@ use lameduck_core::{Connection, Event, Instant, Stage, Transmit};
 use super::client::index;
 use super::script::{Says, Script};
 use super::{Progress, Say, State, Turn, number_at};
-use crate::calls::merged;
 use crate::h2::code::CANCEL;
 use crate::h2::frame;
 use crate::model::script::Manners;
 use crate::model::{Amount, Peer, asks};
+use crate::polled::merged;
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, handshake, field block,
 /// body, window, write, receipt, linger.
