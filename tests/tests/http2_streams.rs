@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use lameduck_core::{ApiMisuse, CancelReason, Config, ErrorCode, Event, Fault, StreamId};
+use lameduck_core::{ApiMisuse, CancelReason, Config, ErrorCode, Event, Fault, StreamId, Timer};
 use lameduck_tests::h2::frame::{self, Frame};
 use lameduck_tests::h2::{Requests, Wire, code, fields};
 
@@ -564,6 +564,26 @@ mod statuses {
         wire.connection.read_body(wire.now(), StreamId(1)).expect("the request is there");
         assert_eq!(wire.settle(), "HEADERS 1 100");
         wire.connection.read_body(wire.now(), StreamId(1)).expect("the request is there");
+        assert_eq!(wire.settle(), "");
+    }
+
+    /// It carries nothing of the body that the client holds back.
+    #[test]
+    fn an_empty_frame_does_not_stand_for_the_body_that_waits_for_a_word() {
+        let mut wire = Wire::greeted();
+        let head = [&fields("POST", "/")[..], &[("expect", "100-continue")]].concat();
+        let head = wire.requests.headers(1, &head);
+        wire.feed_all([head, frame::data(1, ""), frame::data(1, "").padded(9)]);
+        assert_eq!(wire.connection.status().due.map(|due| due.timer), Some(Timer::Silence));
+        wire.connection.read_body(wire.now(), StreamId(1)).expect("the request is there");
+        assert_eq!(wire.settle(), "HEADERS 1 100");
+        assert_eq!(wire.connection.status().due.map(|due| due.timer), Some(Timer::Body));
+        assert_eq!(wire.feed(frame::data(1, "ok").end_stream()), "data 1 \"ok\"; end 1");
+        // The end is a word of its own: none is waited for any more.
+        let head = [&fields("POST", "/")[..], &[("expect", "100-continue")]].concat();
+        let head = wire.requests.headers(3, &head);
+        wire.feed_all([head, frame::data(3, "").end_stream()]);
+        wire.connection.read_body(wire.now(), StreamId(3)).expect("the request is there");
         assert_eq!(wire.settle(), "");
     }
 

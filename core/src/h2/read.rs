@@ -444,7 +444,10 @@ impl Http2 {
             return Err(RefusedBody::Fault(Fault::StreamClosed));
         }
         stream.window.take(head.flow_controlled()).map_err(|_| RefusedBody::Fault(Fault::WindowExceeded))?;
-        stream.promise = Promise::None;
+        // An empty frame is none of the body that a client holds back.
+        if head.body > 0 || head.end_stream {
+            stream.promise = Promise::None;
+        }
         stream.total = stream.total.saturating_add(u64::from(head.body));
         if let Some(expected) = &mut stream.expected {
             let left = expected.checked_sub(u64::from(head.body));
@@ -503,7 +506,7 @@ impl Http2 {
         if let Some(stream) = self.streams.get_mut(number) {
             match stream.window.is_shut() {
                 true => stream.life.await_handler(),
-                false if stream.kind != Kind::Connect => stream.life.await_peer(now),
+                false if stream.waits_for_body() => stream.life.await_peer(now),
                 false => {}
             }
         }

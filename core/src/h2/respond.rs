@@ -222,7 +222,7 @@ impl Http2 {
         self.consume(now, count);
         let stream = stream_of(&mut self.streams, id)?;
         // A window that is still shut is the handler's to open.
-        if stream.promise == Promise::None && stream.kind != Kind::Connect && !stream.window.is_shut() {
+        if stream.waits_for_body() && !stream.window.is_shut() {
             stream.life.await_peer(now);
         }
         self.settle(now);

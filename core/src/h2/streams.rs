@@ -52,6 +52,12 @@ impl Stream {
         }
     }
 
+    /// Whether it is the peer's turn to send the body wherever that has room: not before a word that it waits for, nor
+    /// through a tunnel.
+    pub(crate) fn waits_for_body(&self) -> bool {
+        self.promise == Promise::None && self.kind != Kind::Connect
+    }
+
     /// How much of the request is still to come, for one that nobody reads.
     pub(crate) fn rest(&self) -> Rest {
         match (self.expected, self.promise) {
