@@ -275,8 +275,9 @@ where
         let mut request = Some(Request::new(Body::default()));
         let described = request.as_mut().and_then(|request| Some((head::describe(request, &head)?, request)));
         let Some((form, made)) = described else {
-            // Well-formed for HTTP, but not for the types that handlers know.
+            // Well-formed for HTTP, but not for the types that handlers know. Nobody reads its body.
             let _ = exchange::answer_briefly(scene.connection, scene.now, id, 400);
+            let _ = scene.connection.discard_body(scene.now, id);
             return;
         };
         made.extensions_mut().clone_from(scene.hub.extensions());

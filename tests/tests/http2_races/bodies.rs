@@ -1,7 +1,7 @@
 //! What comes in with a request, and who reads it.
 
 use lameduck_service::Tunnel;
-use lameduck_tests::h2::{Peer, Sent, frame};
+use lameduck_tests::h2::{Peer, Sent, code, frame};
 use lameduck_tests::handlers::{Handler, Latch, collect, text};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::shells::Shell;
@@ -12,6 +12,7 @@ on_every_shell!(
     what_has_been_read_makes_room_before_its_response,
     what_is_not_read_makes_room_before_its_response,
     a_tunnel_whose_client_sends_nothing_is_at_its_end,
+    the_body_of_a_request_that_no_handler_can_be_told_of_is_not_read,
 );
 
 /// The window of the connection is for all: one whose body has been read does not hold it while it works on.
@@ -93,4 +94,20 @@ fn a_tunnel_whose_client_sends_nothing_is_at_its_end(shell: Shell) {
     hear_of_the_drain(&mut peer);
     expect_fin(peer);
     assert_eq!(server.clean_report().served, 1);
+}
+
+/// Its target is well-formed for HTTP, but not for the types that handlers know. It does not stay for an upload without
+/// an end.
+fn the_body_of_a_request_that_no_handler_can_be_told_of_is_not_read(shell: Shell) {
+    let server = patient().start(shell, Handler::new(|_| async { text("nobody calls it") }));
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, "/<>\\^`");
+    assert_eq!(peer.reply(1).status, 400);
+    peer.send(frame::ping([1; 8]));
+    peer.until(|sent| *sent == Sent::PingAck([1; 8]));
+    assert!(peer.sent().contains(&Sent::RstStream { stream: 1, code: code::NO_ERROR }), "{:?}", peer.sent());
+    server.drain();
+    hear_of_the_drain(&mut peer);
+    expect_end(peer);
+    server.report();
 }
