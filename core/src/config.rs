@@ -136,7 +136,7 @@ impl Default for Limits {
             body_window: 64 * 1024,
             stream_window: 256 * 1024,
             stream_window_most: 1024 * 1024,
-            connection_window: 2 * 1024 * 1024,
+            connection_window: 4 * 1024 * 1024,
             header_table: 4096,
             streams: 128,
             discard: 64 * 1024,

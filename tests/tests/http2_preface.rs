@@ -41,14 +41,14 @@ fn nothing_is_said_before_the_peer_is_known_to_speak_http2() {
         assert_eq!(wire.feed([*byte]), "");
         assert_eq!(wire.connection.status().protocol, "HTTP/1");
     }
-    assert_eq!(wire.feed(&PREFACE[3..4]), "SETTINGS; WINDOW_UPDATE 0 +2031617");
+    assert_eq!(wire.feed(&PREFACE[3..4]), "SETTINGS; WINDOW_UPDATE 0 +4128769");
     assert_eq!(wire.connection.status().stage, Stage::Handshake);
 }
 
 #[test]
 fn what_was_agreed_to_is_spoken_at_once() {
     let mut wire = http2();
-    assert_eq!(wire.settle(), "SETTINGS; WINDOW_UPDATE 0 +2031617");
+    assert_eq!(wire.settle(), "SETTINGS; WINDOW_UPDATE 0 +4128769");
     let bytes = opening(&mut wire);
     assert_eq!(wire.feed(bytes), "request 1 GET /; SETTINGS ack");
     assert_eq!(wire.answer(1, "ok"), ANSWERED);
