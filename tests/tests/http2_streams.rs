@@ -326,6 +326,34 @@ mod rests {
         assert_eq!(wire.wait_millis(1_000), "RST_STREAM 1 NO_ERROR");
     }
 
+    /// It is not the handler's any more: what that still says of it neither counts nor gives the peer more time.
+    #[test]
+    fn one_whose_handler_is_through_is_no_stream_to_it() {
+        for gives_up in [false, true] {
+            let mut wire = Wire::greeted();
+            if gives_up {
+                let head = [&fields("POST", "/")[..], &[("content-length", "8")]].concat();
+                let head = wire.requests.headers(1, &head);
+                wire.feed(head);
+                wire.connection.reset(wire.now(), StreamId(1)).expect("the request is there");
+                assert!(wire.settle().starts_with("cancelled 1: BrokenOff; HEADERS 1 500"));
+            } else {
+                answered_early(&mut wire, "8");
+            }
+            let due = wire.connection.poll_timeout();
+            wire.wait_millis(1_000);
+            let (now, id, unknown) = (wire.now(), StreamId(1), Err(ApiMisuse::UnknownStream));
+            let connection = &mut wire.connection;
+            assert_eq!(connection.reset(now, id), unknown);
+            assert_eq!(connection.read_body(now, id), unknown);
+            assert_eq!(connection.discard_body(now, id), unknown);
+            assert_eq!(connection.release(now, id, 1), unknown);
+            assert_eq!(connection.finish(now, id, []), unknown);
+            assert_eq!(connection.unsent(id), Some(0));
+            assert_eq!(connection.poll_timeout(), due);
+        }
+    }
+
     #[test]
     fn one_that_would_take_another_grant_is_stopped_at_once() {
         // The window of the stream has 256 KiB.

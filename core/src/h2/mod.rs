@@ -624,8 +624,10 @@ impl Http2 {
 
     // Names.
 
+    /// A stream that is the handler's: one that it is through with is not.
     fn expect_stream(&self, id: StreamId) -> Result<&Stream, ApiMisuse> {
-        number_of(id).and_then(|number| self.streams.get(number)).ok_or(ApiMisuse::UnknownStream)
+        let stream = number_of(id).and_then(|number| self.streams.get(number));
+        stream.filter(|stream| !stream.life.is_let_go()).ok_or(ApiMisuse::UnknownStream)
     }
 }
 

@@ -297,8 +297,10 @@ impl Http2 {
     }
 }
 
+/// The same as [`Http2::expect_stream`], to be changed.
 fn stream_of(streams: &mut Streams, id: StreamId) -> Result<&mut Stream, ApiMisuse> {
-    number_of(id).and_then(|number| streams.get_mut(number)).ok_or(ApiMisuse::UnknownStream)
+    let stream = number_of(id).and_then(|number| streams.get_mut(number));
+    stream.filter(|stream| !stream.life.is_let_go()).ok_or(ApiMisuse::UnknownStream)
 }
 
 /// A stream whose response has been begun and not been finished.
