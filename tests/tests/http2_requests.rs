@@ -231,6 +231,9 @@ mod fields {
         assert_eq!(lines(&head), [("x".to_owned(), "y".to_owned()), cookie]);
         let head = head_of(&[&GET[..], &[("cookie", "a=1")]].concat());
         assert_eq!(lines(&head), [("cookie".to_owned(), "a=1".to_owned())]);
+        // An empty one is one too.
+        let head = head_of(&[&GET[..], &[("cookie", ""), ("cookie", "b=2"), ("cookie", "")]].concat());
+        assert_eq!(lines(&head), [("cookie".to_owned(), "; b=2; ".to_owned())]);
     }
 
     #[test]

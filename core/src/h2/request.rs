@@ -264,8 +264,8 @@ impl<'a> Assembler<'a> {
 
     fn write_crumbs(&mut self, crumbs: &[Span]) -> Result<Span, Bad> {
         let mut joined = Vec::new();
-        for crumb in crumbs {
-            if !joined.is_empty() {
+        for (at, crumb) in crumbs.iter().enumerate() {
+            if at > 0 {
                 joined.extend_from_slice(b"; ");
             }
             joined.extend_from_slice(part(&self.parts.text, *crumb));
