@@ -2,7 +2,7 @@
 //! shares.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use lameduck_core::ResponseLength;
+use lameduck_core::{Field, ResponseLength};
 
 /// What there is left, operation by operation.
 pub fn all<'a, T: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> Result<Vec<T>> {
@@ -28,6 +28,25 @@ pub fn noise(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// The length that a response declares.
 pub fn length_of(length: Option<u16>) -> ResponseLength {
     length.map_or(ResponseLength::Unknown, |length| ResponseLength::Known(length.into()))
+}
+
+/// Fields that a handler may say, some of which it may not.
+const FIELDS: [Field<'_>; 10] = [
+    Field { name: "a", value: b"b" },
+    Field { name: "connection", value: b"close" },
+    Field { name: "content-length", value: b"5" },
+    Field { name: "content-length", value: b"+5" },
+    Field { name: "transfer-encoding", value: b"chunked" },
+    Field { name: "upgrade", value: b"x" },
+    Field { name: "date", value: b"today" },
+    Field { name: "A", value: b"x" },
+    Field { name: "a b", value: b"c" },
+    Field { name: "a", value: b"b\r\nc: d" },
+];
+
+/// One of them, or none.
+pub fn field(choice: u8) -> Option<Field<'static>> {
+    FIELDS.get(usize::from(choice)).copied()
 }
 
 /// The status of a response.

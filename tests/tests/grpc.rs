@@ -90,26 +90,23 @@ impl Talk {
     /// One answer, when the test lets it.
     async fn wait(self, request: Request<Words>) -> Result<Response<Words>, Status> {
         let _dropped = self.0.dropped.on_drop();
+        self.hold(&request).await;
+        Ok(Response::new(request.into_inner()))
+    }
+
+    /// One answer, which comes too late: the caller's time is over when the test says so.
+    async fn nap(self, request: Request<Words>) -> Result<Response<Words>, Status> {
+        self.hold(&request).await;
+        Err(Status::deadline_exceeded("slept too long"))
+    }
+
+    /// Notes how long the caller waits, until the test lets the call go on.
+    async fn hold(&self, request: &Request<Words>) {
         if let Some(timeout) = request.metadata().get("grpc-timeout") {
             let timeout = timeout.to_str().expect("it is ASCII").to_owned();
             self.0.fields.lock().unwrap().insert("grpc-timeout".into(), timeout);
         }
         telling(&self.0.waits, self.0.go_on.wait()).await;
-        Ok(Response::new(request.into_inner()))
-    }
-
-    /// One answer, which comes too late.
-    async fn nap(self, request: Request<Words>) -> Result<Response<Words>, Status> {
-        let timeout = request.metadata().get("grpc-timeout").and_then(|timeout| timeout.to_str().ok());
-        let millis = timeout.and_then(|timeout| timeout.strip_suffix('m')?.parse().ok());
-        let over = Latch::new();
-        let signal = over.clone();
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(millis.unwrap_or(0)));
-            signal.open();
-        });
-        over.wait().await;
-        Err(Status::deadline_exceeded("slept too long"))
     }
 
     /// One answer to many messages: their sum.
@@ -417,11 +414,18 @@ fn a_deadline_reaches_the_server_and_cancels_there(shell: Shell) {
 }
 
 fn a_server_that_keeps_to_a_deadline_says_so(shell: Shell) {
-    let (server, _) = start(shell);
+    let (server, talk) = start(shell);
+    let told = talk.clone();
+    let time = thread::spawn(move || {
+        told.0.waits.block("the call");
+        told.0.go_on.open();
+    });
     run(async {
         let (head, is_all, trailers) = raw_call(&server, "Nap", Some("50m"), &words("", 1)).await;
         assert_eq!((head["grpc-status"].as_bytes(), is_all, trailers), (&b"4"[..], true, None));
     });
+    time.join().expect("the call waits");
+    assert_eq!(talk.0.fields.lock().unwrap()["grpc-timeout"], "50m");
     end(server, 1);
 }
 

@@ -55,7 +55,7 @@ impl Framing {
     pub(crate) fn read(&mut self, name: &[u8], value: &[u8]) -> Result<(), PeerError> {
         match name.len() {
             4 if is(name, b"host") => self.host(value),
-            6 if is(name, b"expect") => self.expect(value),
+            6 if is(name, b"expect") => self.expectation(value),
             7 if is(name, b"upgrade") => self.upgrade(value),
             10 if is(name, b"connection") => self.connection(value),
             14 if is(name, b"content-length") => self.content_length(value),
@@ -75,7 +75,7 @@ impl Framing {
 
     /// RFC 9110 section 10.1.1: an expectation in an HTTP/1.0 request is ignored.
     #[inline(never)]
-    fn expect(&mut self, value: &[u8]) -> Result<(), PeerError> {
+    fn expectation(&mut self, value: &[u8]) -> Result<(), PeerError> {
         if self.version == Version::Http10 {
             return Ok(());
         }

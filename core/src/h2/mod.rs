@@ -19,7 +19,7 @@ mod send;
 mod streams;
 
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::config::{Config, HalfClose};
@@ -423,18 +423,18 @@ impl Http2 {
     }
 
     fn say(&mut self, say: Say) {
-        let why = match say {
-            Say::Notice | Say::Cutoff { .. } => self.life.why().to_string(),
-            Say::Receipt => String::new(),
+        let Self { life, outbox, .. } = self;
+        let go_away = |last, out: &mut Vec<u8>| {
+            let why = life.why().to_string();
+            GoAway { last, code: ErrorCode::NO_ERROR, debug: why.as_bytes() }.write(out);
         };
-        let debug = why.as_bytes();
-        self.outbox.gather(|out| match say {
+        outbox.gather(|out| match say {
             Say::Notice => {
-                GoAway { last: GoAway::NO_CUTOFF, code: ErrorCode::NO_ERROR, debug }.write(out);
+                go_away(GoAway::NO_CUTOFF, out);
                 NOTICE.write(out);
             }
             Say::Receipt => RECEIPT.write(out),
-            Say::Cutoff { last } => GoAway { last, code: ErrorCode::NO_ERROR, debug }.write(out),
+            Say::Cutoff { last } => go_away(last, out),
         });
     }
 
@@ -483,7 +483,7 @@ impl Http2 {
         }
         let is_gone = |id: StreamId| gone.binary_search_by_key(&id, |stream| id_of(stream.number)).is_ok();
         self.events.retain(|event| !content_of(event).is_some_and(is_gone));
-        let told = gone.iter().filter(|stream| stream.number <= self.told && !stream.life.is_let_go());
+        let told = gone.iter().filter(|stream| stream.is_with_handler(self.told));
         self.events.extend(told.map(|stream| Event::Cancelled { id: id_of(stream.number), reason }));
         self.schedule.clear();
         self.queued = 0;
@@ -494,7 +494,7 @@ impl Http2 {
         let Some(stream) = self.remove(now, number) else { return };
         let id = id_of(number);
         self.events.retain(|event| content_of(event) != Some(id));
-        if stream.number <= self.told && !stream.life.is_let_go() {
+        if stream.is_with_handler(self.told) {
             self.events.push_back(Event::Cancelled { id, reason });
         }
         if let Some(code) = code {

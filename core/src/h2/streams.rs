@@ -52,6 +52,12 @@ impl Stream {
         }
     }
 
+    /// Whether a handler has to hear what becomes of it: it is among those that have been told, and its handler is not
+    /// through with it.
+    pub(crate) fn is_with_handler(&self, told: Number) -> bool {
+        self.number <= told && !self.life.is_let_go()
+    }
+
     /// Whether it is the peer's turn to send the body wherever that has room: not before a word that it waits for, nor
     /// through a tunnel.
     pub(crate) fn waits_for_body(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What a script can say.
 
-use lameduck_core::{Config, Field, HalfClose, Limits, StreamId};
+use lameduck_core::{Config, HalfClose, Limits, StreamId};
 use lameduck_fuzz::decode::Status;
 
 #[derive(Debug)]
@@ -120,17 +120,6 @@ const TEXTS: [&[u8]; 20] = [
     b"GET / HTTP/1.1\r\n\r\n",
 ];
 
-const FIELDS: [Field<'_>; 8] = [
-    Field { name: "a", value: b"b" },
-    Field { name: "connection", value: b"close" },
-    Field { name: "content-length", value: b"5" },
-    Field { name: "content-length", value: b"+5" },
-    Field { name: "transfer-encoding", value: b"chunked" },
-    Field { name: "upgrade", value: b"x" },
-    Field { name: "a b", value: b"c" },
-    Field { name: "a", value: b"b\r\nc: d" },
-];
-
 impl Script {
     pub fn config(&self) -> Config {
         let mut config = Config::default();
@@ -158,10 +147,6 @@ impl Script {
 /// What a client may say next.
 pub fn text(choice: u8) -> &'static [u8] {
     TEXTS[usize::from(choice) % TEXTS.len()]
-}
-
-pub fn field(choice: u8) -> Option<Field<'static>> {
-    FIELDS.get(usize::from(choice)).copied()
 }
 
 impl Half {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lameduck_core::{BodyLength, Connection, Event, Instant, Stage, StreamId};
 use lameduck_fuzz::calls::{Call, Came};
-use lameduck_fuzz::decode::{Status, length_of};
+use lameduck_fuzz::decode::{Status, field, length_of};
 use lameduck_fuzz::polled::pending;
 use lameduck_fuzz::watched::{Watched, World};
 
-use crate::script::{Id, Op, Script, Size, field, text};
+use crate::script::{Id, Op, Script, Size, text};
 
 /// When all begins, in milliseconds.
 const START: u64 = 100_000;

@@ -1,6 +1,6 @@
 //! What a script can say.
 
-use lameduck_core::{Config, Field, HalfClose, Limits};
+use lameduck_core::{Config, HalfClose, Limits};
 use lameduck_fuzz::decode::Status;
 use lameduck_fuzz::h2::words::{Increment, Number, Said, Size};
 
@@ -74,17 +74,6 @@ pub enum Op {
     Settle,
 }
 
-const FIELDS: [Field<'_>; 8] = [
-    Field { name: "a", value: b"b" },
-    Field { name: "connection", value: b"close" },
-    Field { name: "content-length", value: b"5" },
-    Field { name: "content-length", value: b"+5" },
-    Field { name: "date", value: b"today" },
-    Field { name: "A", value: b"x" },
-    Field { name: "a b", value: b"c" },
-    Field { name: "a", value: b"b\r\nc: d" },
-];
-
 impl Script {
     pub fn config(&self) -> Config {
         let mut config = Config::default();
@@ -108,8 +97,4 @@ impl Script {
         }
         config
     }
-}
-
-pub fn field(choice: u8) -> Option<Field<'static>> {
-    FIELDS.get(usize::from(choice)).copied()
 }

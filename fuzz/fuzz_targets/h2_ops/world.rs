@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use lameduck_core::{Config, Connection, Event, Instant, StreamId};
 use lameduck_fuzz::calls::{Call, Came};
-use lameduck_fuzz::decode::{Status, length_of};
+use lameduck_fuzz::decode::{Status, field, length_of};
 use lameduck_fuzz::h2::words::{Number, Said, Setting, Shape, Words};
 use lameduck_fuzz::h2::{Client, Told};
 use lameduck_fuzz::watched::{Watched, World};
 
 use crate::responses::Responses;
-use crate::script::{Op, Script, field};
+use crate::script::{Op, Script};
 
 /// When all begins, in milliseconds.
 const START: u64 = 100_000;
