@@ -410,7 +410,7 @@ where
 
     /// Handlers take their time, and their turn.
     fn pass_turn(&mut self, scene: &mut Scene<'_>) {
-        scene.now = scene.hub.clock.now();
+        scene.now = scene.now.max(scene.hub.clock.last_tick());
         self.turns = self.turns.saturating_sub(1);
     }
 
