@@ -42,6 +42,19 @@ pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Optio
     Some(form)
 }
 
+/// Makes `to`, whose fields are none yet, the request that `from` is, but for its body and its extensions.
+pub(crate) fn copy<A, B>(from: &Request<A>, to: &mut Request<B>) {
+    to.method_mut().clone_from(from.method());
+    to.uri_mut().clone_from(from.uri());
+    *to.version_mut() = from.version();
+    let mut fields = SPARE.take().unwrap_or_default();
+    fields.reserve(from.headers().len());
+    for (name, value) in from.headers() {
+        fields.append(name.clone(), value.clone());
+    }
+    *to.headers_mut() = fields;
+}
+
 /// A target of HTTP/1, mostly a path.
 fn origin_or_any(target: Bytes) -> Option<Uri> {
     match target.first() {

@@ -22,6 +22,7 @@ mod head;
 mod hub;
 pub mod listen;
 mod notice;
+mod recent;
 mod requests;
 mod scratch;
 mod session;

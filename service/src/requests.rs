@@ -23,6 +23,7 @@ use crate::exchange::{self, Exchange, Outcome, Scene, Work};
 use crate::exchanges::{Entry, Exchanges, Place, Queues};
 use crate::head::{self, Form};
 use crate::hub::Cut;
+use crate::recent;
 use crate::spare;
 use crate::spawn::{Spawn, Task};
 
@@ -273,7 +274,8 @@ where
         length: BodyLength,
     ) {
         let mut request = Some(Request::new(Body::default()));
-        let described = request.as_mut().and_then(|request| Some((head::describe(request, &head)?, request)));
+        let described =
+            request.as_mut().and_then(|request| Some((recent::describe(request, &head)?, request)));
         let Some((form, made)) = described else {
             // Well-formed for HTTP, but not for the types that handlers know. Nobody reads its body.
             let _ = exchange::answer_briefly(scene.connection, scene.now, id, 400);

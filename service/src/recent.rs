@@ -1,0 +1,129 @@
+//! The last request of a thread, as it was described: the next one is likely to ask for the same in the same words, and
+//! is not read again.
+
+use std::cell::Cell;
+
+use http::Request;
+use lameduck_core::RequestHead;
+
+use crate::head::{self, Form};
+
+/// A longer head is not kept.
+const MOST: usize = 1024;
+
+thread_local! {
+    static RECENT: Cell<Option<Box<Recent>>> = const { Cell::new(None) };
+}
+
+/// What has come twice in a row is kept: to keep a description costs more than to make it.
+#[derive(Default)]
+struct Recent {
+    kept: Option<Kept>,
+    /// The last head, where that was another.
+    other: Option<RequestHead>,
+}
+
+struct Kept {
+    head: RequestHead,
+    request: Request<()>,
+    form: Form,
+}
+
+/// Makes `request`, which is new, the one that `head` describes; `None`, where `http` cannot express it.
+pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Option<Form> {
+    let mut recent = RECENT.take().unwrap_or_default();
+    let form = recent.describe(request, head);
+    RECENT.set(Some(recent));
+    form
+}
+
+impl Recent {
+    fn describe<B>(&mut self, request: &mut Request<B>, head: &RequestHead) -> Option<Form> {
+        if let Some(kept) = self.kept.as_ref().filter(|kept| kept.head == *head) {
+            self.other = None;
+            head::copy(&kept.request, request);
+            return Some(kept.form);
+        }
+        let form = head::describe(request, head)?;
+        self.note(head, request, form);
+        Some(form)
+    }
+
+    fn note<B>(&mut self, head: &RequestHead, request: &Request<B>, form: Form) {
+        let Some(head) = self.other.take_if(|other| other == head) else {
+            self.other = (head.as_bytes().len() <= MOST).then(|| head.clone());
+            return;
+        };
+        let mut copy = Request::new(());
+        head::copy(request, &mut copy);
+        self.kept = Some(Kept { head, request: copy, form });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lameduck_core::{Config, Connection, Event, Instant};
+
+    use super::*;
+
+    fn read(text: &str) -> RequestHead {
+        let mut connection = Connection::new(Arc::new(Config::default()), Instant::ORIGIN);
+        connection.handle_bytes(Instant::ORIGIN, text.as_bytes());
+        match connection.poll_event() {
+            Some(Event::Request { head, .. }) => head,
+            event => panic!("{text:?} is no request but {event:?}"),
+        }
+    }
+
+    fn text_of(form: Option<Form>, request: &Request<()>) -> String {
+        format!("{form:?} {request:?}")
+    }
+
+    #[test]
+    fn in_every_order_a_request_is_described_as_if_it_were_the_first() {
+        let heads = [
+            "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.0\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: b\r\n\r\n",
+            "PUT http://a/?b HTTP/1.1\r\nhost: a\r\nx: 1\r\ny: 2\r\nX: 3\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+            // No such target is one of `http`'s.
+            "GET /<> HTTP/1.1\r\nhost: a\r\n\r\n",
+        ];
+        let anew = heads.map(|text| {
+            let mut request = Request::new(());
+            let form = head::describe(&mut request, &read(text));
+            text_of(form, &request)
+        });
+        assert_eq!(anew.iter().filter(|text| text.starts_with("None")).count(), 1, "{anew:#?}");
+        let count = heads.len();
+        for order in 0..count.pow(5) {
+            let mut recent = Recent::default();
+            for place in 0..5 {
+                let which = order / count.pow(place) % count;
+                let mut request = Request::new(());
+                let form = recent.describe(&mut request, &read(heads[which]));
+                assert_eq!(text_of(form, &request), anew[which], "order {order}, place {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_comes_twice_in_a_row_and_is_short_is_kept() {
+        let long = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "x".repeat(MOST));
+        let [short, long] = ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", &long].map(read);
+        let mut recent = Recent::default();
+        let mut keeps = |head: &RequestHead| {
+            recent.describe(&mut Request::new(()), head);
+            recent.kept.as_ref().map(|kept| kept.head.clone())
+        };
+        assert_eq!(keeps(&short), None);
+        assert_eq!(keeps(&long), None);
+        assert_eq!(keeps(&long), None);
+        assert_eq!(keeps(&short), None);
+        assert_eq!(keeps(&short), Some(short.clone()));
+        assert_eq!(keeps(&long), Some(short));
+    }
+}
