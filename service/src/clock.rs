@@ -25,8 +25,17 @@ impl Clock {
         Instant::from(self.origin.elapsed())
     }
 
-    /// A moment ago: the kernel's last tick, some milliseconds at most. It costs a fraction of what [`now`](Self::now)
-    /// does, and is read after every handler.
+    /// Now, where that may be `due` or later; before that, a moment ago will do, which is found out at a fraction of the
+    /// price.
+    pub fn about_now(&self, due: Option<Instant>) -> Instant {
+        let tick = self.last_tick();
+        match due {
+            Some(due) if due <= tick + LONGEST_TICK => self.now(),
+            _ => tick,
+        }
+    }
+
+    /// A moment ago: the kernel's last tick.
     pub(crate) fn last_tick(&self) -> Instant {
         Instant::from(kernels(ClockId::MonotonicCoarse).saturating_sub(self.kernels_origin))
     }
@@ -51,6 +60,9 @@ impl Clock {
     }
 }
 
+/// The kernel ticks 100 times a second at least; twice as long is left for a tick that comes late.
+const LONGEST_TICK: Duration = Duration::from_millis(20);
+
 /// A clock of the kernel.
 fn kernels(clock: ClockId) -> Duration {
     Duration::try_from(clock_gettime(clock)).unwrap_or_default()
@@ -73,6 +85,16 @@ mod tests {
             assert!(clock.last_tick() <= clock.now());
         }
         assert!(clock.last_tick() > first);
+    }
+
+    #[test]
+    fn what_is_due_is_not_before_now() {
+        let clock = Clock::start();
+        let before = clock.now();
+        assert!(clock.about_now(Some(before)) >= before);
+        assert!(clock.about_now(Some(before + LONGEST_TICK / 2)) >= before);
+        assert!(clock.about_now(None) <= clock.now());
+        assert!(clock.about_now(Some(before + Duration::from_secs(3600))) <= clock.now());
     }
 
     #[test]

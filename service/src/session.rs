@@ -108,10 +108,16 @@ where
         }
         self.requests.begin();
         self.expire(io);
+        // What has come of the time, and of wake-ups.
+        let mut news = true;
         for _ in 0..ROUNDS {
-            self.obey(io);
+            news |= self.obey(io);
             let paused = !self.connection.wants_read();
             let read = self.read(cx, io);
+            if !(news || read || self.requests.are_under_way() || self.requests.has_ready()) {
+                return self.conclude(io);
+            }
+            news = false;
             self.with_requests(|requests, scene| requests.attend(cx, scene));
             let wrote = self.write(cx, io);
             let may_go_on = io.may_read() || (wrote && self.requests.are_under_way());
@@ -163,11 +169,11 @@ where
         }
     }
 
-    /// Follows the level. What had arrived before it changed is read first.
-    fn obey(&mut self, io: &mut impl Transport) {
+    /// Follows the level; whether it had changed. What had arrived before it did is read first.
+    fn obey(&mut self, io: &mut impl Transport) -> bool {
         let level = self.hub.level();
         if level == self.told {
-            return;
+            return false;
         }
         self.read_to_the_end(io);
         self.was = self.stage();
@@ -179,6 +185,7 @@ where
             }
             Level::Abort => self.connection.abort(self.now),
         }
+        true
     }
 
     /// Reads until the socket would block; a peer that sends faster than that is not idle in any case.

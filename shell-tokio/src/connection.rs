@@ -76,7 +76,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_mut().project();
         this.watch.get_or_insert_with(|| this.hub.watch(cx.waker().clone()));
-        let now = this.hub.clock.now();
+        let now = this.hub.clock.about_now(*this.armed);
         if this.session.poll(cx, this.socket, now).is_ready() {
             return Poll::Ready(());
         }
