@@ -1,7 +1,7 @@
 //! Time as the shells tell it to the core.
 
 use std::cell::Cell;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use lameduck_core::{Date, Instant};
 use rustix::time::{ClockId, clock_gettime};
@@ -25,18 +25,9 @@ impl Clock {
         Instant::from(self.origin.elapsed())
     }
 
-    /// Now, where that may be `due` or later; before that, a moment ago will do, which is found out at a fraction of the
-    /// price.
-    pub fn about_now(&self, due: Option<Instant>) -> Instant {
-        let tick = self.last_tick();
-        match due {
-            Some(due) if due <= tick + LONGEST_TICK => self.now(),
-            _ => tick,
-        }
-    }
-
-    /// A moment ago: the kernel's last tick.
-    pub(crate) fn last_tick(&self) -> Instant {
+    /// A moment ago: the kernel's last tick, which costs a fraction of what [`now`](Self::now) does. Mostly some
+    /// milliseconds; more, where the machine was short of time.
+    pub fn last_tick(&self) -> Instant {
         Instant::from(kernels(ClockId::MonotonicCoarse).saturating_sub(self.kernels_origin))
     }
 
@@ -45,36 +36,37 @@ impl Clock {
         let far = Duration::from_secs(60 * 60 * 24 * 365);
         self.origin + at.since(Instant::ORIGIN).min(self.origin.elapsed() + far)
     }
+}
 
-    /// The text of a `date` field, formatted once a second and thread.
-    pub(crate) fn date(&self, now: Instant) -> Option<Date> {
-        let second = now.as_nanos() / 1_000_000_000;
-        let is_last = |(last, origin, _): &_| (*last, *origin) == (second, self.origin);
-        if let Some((_, _, date)) = LAST.get().filter(is_last) {
-            return Some(date);
+/// The text of a `date` field: by the kernel's last tick, so that no thread gives an older one than another just did.
+/// Formatted once a second and thread.
+pub(crate) fn date() -> Option<Date> {
+    let second = u64::try_from(clock_gettime(ClockId::RealtimeCoarse).tv_sec).ok()?;
+    match LAST.get().filter(|(last, _)| *last == second) {
+        Some((_, date)) => Some(date),
+        None => {
+            let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+            let date = Date::new(text.as_bytes().try_into().ok()?)?;
+            LAST.set(Some((second, date)));
+            Some(date)
         }
-        let text = httpdate::fmt_http_date(SystemTime::now());
-        let date = Date::new(text.as_bytes().try_into().ok()?)?;
-        LAST.set(Some((second, self.origin, date)));
-        Some(date)
     }
 }
 
-/// The kernel ticks 100 times a second at least; twice as long is left for a tick that comes late.
-const LONGEST_TICK: Duration = Duration::from_millis(20);
+thread_local! {
+    /// The last second that was formatted.
+    static LAST: Cell<Option<(u64, Date)>> = const { Cell::new(None) };
+}
 
 /// A clock of the kernel.
 fn kernels(clock: ClockId) -> Duration {
     Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
-thread_local! {
-    /// The last date that was formatted, and for which second of which clock.
-    static LAST: Cell<Option<(u64, std::time::Instant, Date)>> = const { Cell::new(None) };
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -88,22 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_not_before_now() {
-        let clock = Clock::start();
-        let before = clock.now();
-        assert!(clock.about_now(Some(before)) >= before);
-        assert!(clock.about_now(Some(before + LONGEST_TICK / 2)) >= before);
-        assert!(clock.about_now(None) <= clock.now());
-        assert!(clock.about_now(Some(before + Duration::from_secs(3600))) <= clock.now());
-    }
-
-    #[test]
-    fn the_date_of_another_clocks_same_second_is_not_taken() {
-        let epoch = Date::new(*b"Thu, 01 Jan 1970 00:00:00 GMT").unwrap();
-        let other = Clock::start();
-        let ours = Clock { origin: other.origin + Duration::from_millis(1), ..other };
-        LAST.set(Some((0, other.origin, epoch)));
-        assert_eq!(other.date(Instant::ORIGIN), Some(epoch));
-        assert_ne!(ours.date(Instant::ORIGIN), Some(epoch));
+    fn the_date_is_that_of_the_wall_clock() {
+        let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let dates = |from: u64, to: u64| (from..=to).map(|at| UNIX_EPOCH + Duration::from_secs(at));
+        // A tick may be a second behind, where it was just before the next one began.
+        let before = second() - 1;
+        let date = format!("{:?}", date().unwrap());
+        assert!(dates(before, second()).any(|at| httpdate::fmt_http_date(at) == date), "{date}");
     }
 }

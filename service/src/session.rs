@@ -16,6 +16,7 @@ use lameduck_core::{
 use tower_service::Service;
 
 use crate::body::Body;
+use crate::clock;
 use crate::exchange::Scene;
 use crate::hub::{Cut, Holder, Hub};
 use crate::requests::Requests;
@@ -103,7 +104,7 @@ where
     /// do.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
         self.now = self.now.max(now);
-        if let Some(date) = self.hub.clock.date(self.now) {
+        if let Some(date) = clock::date() {
             self.connection.set_date(date);
         }
         self.requests.begin();

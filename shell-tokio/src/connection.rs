@@ -76,7 +76,11 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_mut().project();
         this.watch.get_or_insert_with(|| this.hub.watch(cx.waker().clone()));
-        let now = this.hub.clock.about_now(*this.armed);
+        // Nothing is due before the timer says so: till then a moment ago will do.
+        let now = match this.sleep.as_pin_mut().is_some_and(|sleep| sleep.is_elapsed()) {
+            true => this.hub.clock.now(),
+            false => this.hub.clock.last_tick(),
+        };
         if this.session.poll(cx, this.socket, now).is_ready() {
             return Poll::Ready(());
         }
