@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -52,6 +53,16 @@ where
     noted: Option<Note>,
     /// What it was at, and since when, before its time was over or the level rose.
     was: (Stage, Instant),
+}
+
+/// A service of its own for the connection of `peer`; none, where the handlers' code panics in making it: that connection
+/// is to be dropped, and costs no other.
+pub fn service_for<S: Clone>(service: &S, peer: SocketAddr) -> Option<S> {
+    let made = catch_unwind(AssertUnwindSafe(|| service.clone()));
+    if made.is_err() {
+        tracing::error!(%peer, "the service panicked when it was cloned for a connection, which is dropped");
+    }
+    made.ok()
 }
 
 /// What a connection is at: its oldest request, how many there are, and what it waits for.

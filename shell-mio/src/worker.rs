@@ -12,7 +12,7 @@ use http::{Request, Response};
 use lameduck_core::Instant;
 use lameduck_core::server::{Gate, Level};
 use lameduck_service::listen::{AcceptError, Emptying};
-use lameduck_service::{Body, Hub, Listener, Listening, Session, Watch};
+use lameduck_service::{Body, Hub, Listener, Listening, Session, Watch, service_for};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -212,6 +212,7 @@ where
     }
 
     fn attend(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let Some(service) = service_for(&self.service, peer) else { return };
         let entry = self.connections.vacant_entry();
         let key = entry.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -221,7 +222,7 @@ where
         }
         let knock = self.mailbox.waker(key);
         entry.insert(Box::new(Connection {
-            session: Session::new(Arc::clone(&self.hub), self.service.clone(), peer),
+            session: Session::new(Arc::clone(&self.hub), service, peer),
             socket: Socket::new(stream),
             waker: knock.waker(),
             knock,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use lameduck_core::server::Gate;
 use lameduck_service::listen::{AcceptError, Emptying};
-use lameduck_service::{Body, Hub, Listening, Session};
+use lameduck_service::{Body, Hub, Listening, Session, service_for};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 
@@ -30,7 +30,8 @@ where
     let changes = Changes::of(&hub);
     let centre = Arc::clone(&hub);
     let attend = move |stream: TcpStream, peer: SocketAddr| {
-        let session = Session::with_spawn(Arc::clone(&centre), service.clone(), peer, Runtime);
+        let Some(service) = service_for(&service, peer) else { return };
+        let session = Session::with_spawn(Arc::clone(&centre), service, peer, Runtime);
         tokio::spawn(Connection::new(session, Socket(stream), Arc::clone(&centre)));
     };
     while hub.gate() == Gate::Open {

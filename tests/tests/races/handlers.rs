@@ -1,15 +1,22 @@
 //! What handlers hear, and what becomes of those that fail.
 
+use std::future::{Ready, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::thread;
 
+use http::Request;
 use http_body_util::BodyExt;
 use lameduck_core::{CancelReason, CloseReason, HalfClose};
-use lameduck_service::DrainNotice;
-use lameduck_tests::handlers::{Handler, Latch, Tap, block_on, collect, pipe, streaming, telling, text};
+use lameduck_service::{Body, DrainNotice};
+use lameduck_tests::handlers::{
+    BoxError, Handler, Latch, Reply, Tap, block_on, collect, pipe, streaming, telling, text,
+};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::peer::{End, Lost, post};
 use lameduck_tests::shells::{PATIENCE, Setup, Shell};
+use tower_service::Service;
 
 on_every_shell!(
     the_notice_reaches_a_running_handler_with_its_deadline,
@@ -27,6 +34,7 @@ on_every_shell!(
     a_stream_that_panics_breaks_off_visibly,
     a_stream_that_fails_breaks_off_visibly,
     a_handler_that_panics_when_dropped_harms_nobody,
+    a_service_that_panics_when_cloned_costs_that_connection_alone,
     a_handler_knows_its_peer,
     a_stream_without_an_end_is_told_and_ends_itself,
 );
@@ -425,4 +433,48 @@ fn a_stream_without_an_end_is_told_and_ends_itself(shell: Shell) {
     peer.take_through("event: bye\n\n\r\n0\r\n\r\n");
     drop(peer);
     assert_eq!(server.clean_report().served, 1);
+}
+
+/// A service that panics when it is cloned while it is told to.
+#[derive(Default)]
+struct Uncloneable {
+    panics: Arc<AtomicBool>,
+}
+
+impl Clone for Uncloneable {
+    fn clone(&self) -> Self {
+        assert!(!self.panics.load(Ordering::SeqCst), "as it was told to");
+        Self { panics: Arc::clone(&self.panics) }
+    }
+}
+
+impl Service<Request<Body>> for Uncloneable {
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = Ready<Result<Reply, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        ready(Ok(text("made")))
+    }
+}
+
+fn a_service_that_panics_when_cloned_costs_that_connection_alone(shell: Shell) {
+    let service = Uncloneable::default();
+    let panics = Arc::clone(&service.panics);
+    let server = Setup::default().start(shell, service);
+    let mut first = server.connect();
+    assert_eq!(first.ask("/").body, b"made");
+    panics.store(true, Ordering::SeqCst);
+    assert_eq!(server.connect().rest(), (Vec::new(), End::Fin));
+    panics.store(false, Ordering::SeqCst);
+    for peer in [&mut first, &mut server.connect()] {
+        assert_eq!(peer.ask("/").body, b"made");
+    }
+    drop(first);
+    server.drain();
+    server.clean_report();
 }
