@@ -47,8 +47,7 @@ pub(crate) fn copy<A, B>(from: &Request<A>, to: &mut Request<B>) {
     to.method_mut().clone_from(from.method());
     to.uri_mut().clone_from(from.uri());
     *to.version_mut() = from.version();
-    let mut fields = SPARE.take().unwrap_or_default();
-    fields.reserve(from.headers().len());
+    let mut fields = SPARE.take().unwrap_or_else(|| HeaderMap::with_capacity(from.headers().len()));
     for (name, value) in from.headers() {
         fields.append(name.clone(), value.clone());
     }

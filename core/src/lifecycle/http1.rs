@@ -364,7 +364,7 @@ impl Lifecycle {
         };
         let write = self.unsent.and_then(|since| wait(Timer::Write, since));
         let grace = self.drain.map(|drain| Due { at: drain.deadline, timer: Timer::Grace });
-        [phase, write, grace].into_iter().flatten().min()
+        earlier(phase, earlier(write, grace))
     }
 
     fn idle_timer(&self) -> Timer {
@@ -430,5 +430,12 @@ impl Lifecycle {
     /// Whether all that still comes is thrown away.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(self.phase, Phase::Flushing { .. } | Phase::Lingering { .. } | Phase::Closed { .. })
+    }
+}
+
+fn earlier(one: Option<Due>, other: Option<Due>) -> Option<Due> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
