@@ -33,7 +33,13 @@ pub struct Options {
     /// Path to ask for
     #[arg(long, default_value = "/hello")]
     path: String,
+    /// Ask for it with so many queries in turn, so that no request is like the last
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    queries: usize,
 }
+
+/// Their numbers have two digits, so that all requests are of the same length.
+const MOST_QUERIES: usize = 100;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -46,6 +52,7 @@ pub struct Report {
 pub fn run(options: &Options) -> Result<Report> {
     ensure!(options.pipeline > 0, "--pipeline must be at least 1");
     ensure!(options.connections > 0, "--connections must be at least 1");
+    ensure!((1..=MOST_QUERIES).contains(&options.queries), "--queries must be 1 to {MOST_QUERIES}");
     wire::raise_open_files(options.connections)?;
     let mut load = Load::open(options)?;
     let start = Instant::now();
@@ -66,7 +73,10 @@ struct Budget {
     unsent: usize,
     pipeline: usize,
     request_length: usize,
-    /// One request, `pipeline` times over.
+    /// How many different requests there are, and the one that is next.
+    queries: usize,
+    next: usize,
+    /// All of them in turn, and so many again that a batch may begin with any.
     bytes: Vec<u8>,
 }
 
@@ -120,20 +130,28 @@ impl Load {
 
 impl Budget {
     fn new(options: &Options) -> Self {
-        let request = wire::request(&options.path, options.connect);
+        let path = |number: usize| match options.queries {
+            1 => options.path.clone(),
+            _ => format!("{}?{number:02}", options.path),
+        };
+        let request = |number: usize| wire::request(&path(number % options.queries), options.connect);
         Self {
             unsent: options.requests,
             pipeline: options.pipeline,
-            request_length: request.len(),
-            bytes: request.repeat(options.pipeline),
+            request_length: request(0).len(),
+            queries: options.queries,
+            next: 0,
+            bytes: (0..options.queries + options.pipeline - 1).flat_map(request).collect(),
         }
     }
 
-    /// Grants the next batch: a number of requests, fewer than `pipeline` only at the very end.
-    fn grant(&mut self) -> usize {
+    /// Grants the next batch: so many requests, fewer than `pipeline` only at the very end, and their bytes.
+    fn grant(&mut self) -> (usize, Range<usize>) {
         let count = self.pipeline.min(self.unsent);
         self.unsent -= count;
-        count
+        let first = self.next;
+        self.next = (first + count) % self.queries;
+        (count, first * self.request_length..(first + count) * self.request_length)
     }
 }
 
@@ -156,8 +174,7 @@ impl Connection {
     }
 
     fn next_batch(&mut self, budget: &mut Budget) -> Result<()> {
-        self.outstanding = budget.grant();
-        self.unwritten = 0..self.outstanding * budget.request_length;
+        (self.outstanding, self.unwritten) = budget.grant();
         self.write(budget)
     }
 
