@@ -26,6 +26,47 @@ pub struct Field<'a> {
     pub value: &'a [u8],
 }
 
+/// One field line that came, whose name and value can be had as parts of its head's memory.
+#[derive(Clone, Copy)]
+pub struct SharedField<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+    block: &'a Bytes,
+}
+
+impl<'a> SharedField<'a> {
+    /// The name, in the letters' case in which it came. It is ASCII.
+    pub fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// The value, without the blanks around it.
+    pub fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// How many bytes are kept for as long as a part of them is shared.
+    pub fn shared_size(&self) -> usize {
+        self.block.len()
+    }
+
+    /// The name, sharing the head's memory.
+    pub fn share_name(&self) -> Bytes {
+        self.block.slice_ref(self.name)
+    }
+
+    /// The value, sharing the head's memory.
+    pub fn share_value(&self) -> Bytes {
+        self.block.slice_ref(self.value)
+    }
+}
+
+impl fmt::Debug for SharedField<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name.escape_ascii(), self.value.escape_ascii())
+    }
+}
+
 /// Field lines in their order, each as it came: one block of bytes, the text and an index behind it.
 ///
 /// The index has eight bytes a field, four little-endian `u16`: where the name starts and ends, where the
@@ -85,9 +126,13 @@ impl Fields {
         })
     }
 
-    fn shared(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
+    fn shared(&self) -> impl ExactSizeIterator<Item = SharedField<'_>> + Clone {
         let text = self.text();
-        self.spans().map(move |(name, value)| (text.get(name).unwrap_or(&[]), self.block.slice(value)))
+        self.spans().map(move |(name, value)| SharedField {
+            name: text.get(name).unwrap_or(&[]),
+            value: text.get(value).unwrap_or(&[]),
+            block: &self.block,
+        })
     }
 }
 
@@ -215,8 +260,8 @@ impl RequestHead {
         self.fields.iter()
     }
 
-    /// The fields in their order, each value sharing the head's memory; names are ASCII.
-    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
+    /// The fields in their order, for who wants to share the head's memory.
+    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = SharedField<'_>> + Clone {
         self.fields.shared()
     }
 
@@ -248,8 +293,8 @@ impl Trailers {
         self.0.iter()
     }
 
-    /// The fields in their order, each value sharing one piece of memory; names are ASCII.
-    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = (&[u8], Bytes)> + Clone {
+    /// The fields in their order, for who wants to share their memory.
+    pub fn shared_fields(&self) -> impl ExactSizeIterator<Item = SharedField<'_>> + Clone {
         self.0.shared()
     }
 }

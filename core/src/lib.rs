@@ -40,7 +40,7 @@ pub use fault::{ErrorCode, Fault};
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use h2::hpack::outside as hpack;
-pub use head::{Date, Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
+pub use head::{Date, Field, RequestHead, ResponseHead, ResponseLength, SharedField, Trailers, Version};
 pub use outbox::Pieces;
 pub use time::Instant;
 pub use timer::{Drain, Due, Reason, Timer};

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri};
-use lameduck_core::{Field, RequestHead, ResponseHead, ResponseLength, Trailers, Version};
+use lameduck_core::{Field, RequestHead, ResponseHead, ResponseLength, SharedField, Trailers, Version};
+
+use crate::known;
 
 /// What a request may come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,17 +114,20 @@ pub(crate) fn trailers(trailers: &Trailers) -> Option<HeaderMap> {
 }
 
 /// Field lines as a map, and whether an upgrade is offered among them.
-fn fields<'a>(lines: impl ExactSizeIterator<Item = (&'a [u8], Bytes)>) -> Option<(HeaderMap, Form)> {
+fn fields<'a>(lines: impl ExactSizeIterator<Item = SharedField<'a>>) -> Option<(HeaderMap, Form)> {
     let mut map = SPARE.take().unwrap_or_default();
     let mut form = Form::Plain;
     map.reserve(lines.len());
-    for (name, value) in lines {
-        let name = HeaderName::from_bytes(name).ok()?;
-        if name == header::UPGRADE {
-            form = Form::Tunnel;
+    known::with(|known| {
+        for (place, line) in lines.enumerate() {
+            let (name, value) = known.read(place, &line)?;
+            if name == header::UPGRADE {
+                form = Form::Tunnel;
+            }
+            map.append(name, value);
         }
-        map.append(name, HeaderValue::from_maybe_shared(value).ok()?);
-    }
+        Some(())
+    })?;
     Some((map, form))
 }
 
@@ -156,8 +161,22 @@ pub(crate) fn lines(map: &HeaderMap) -> impl Iterator<Item = Field<'_>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use lameduck_core::{Config, Connection, Event, Instant};
+
     use super::*;
+
+    /// The head that `text` is.
+    pub(crate) fn head(text: &str) -> RequestHead {
+        let mut connection = Connection::new(Arc::new(Config::default()), Instant::ORIGIN);
+        connection.handle_bytes(Instant::ORIGIN, text.as_bytes());
+        match connection.poll_event() {
+            Some(Event::Request { head, .. }) => head,
+            event => panic!("{text:?} is no request but {event:?}"),
+        }
+    }
 
     fn asked(scheme: &'static str, authority: &'static str) -> Asked {
         let authority = Some(Bytes::from_static(authority.as_bytes()));
@@ -206,11 +225,12 @@ mod tests {
 
     #[test]
     fn a_field_that_offers_an_upgrade_is_told_in_any_case() {
-        let form = |name: &'static [u8]| {
-            fields([(name, Bytes::from_static(b"websocket"))].into_iter()).map(|(_, form)| form)
+        let form = |name: &str| {
+            let head = head(&format!("GET / HTTP/1.1\r\nhost: a\r\n{name}: websocket\r\n\r\n"));
+            fields(head.shared_fields()).map(|(_, form)| form)
         };
-        assert_eq!(form(b"Upgrade"), Some(Form::Tunnel));
-        assert_eq!(form(b"upgrade"), Some(Form::Tunnel));
-        assert_eq!(form(b"upgrades"), Some(Form::Plain));
+        assert_eq!(form("Upgrade"), Some(Form::Tunnel));
+        assert_eq!(form("upgrade"), Some(Form::Tunnel));
+        assert_eq!(form("upgrades"), Some(Form::Plain));
     }
 }

@@ -20,6 +20,7 @@ mod exchanges;
 mod half_open;
 mod head;
 mod hub;
+mod known;
 pub mod listen;
 mod notice;
 mod recent;

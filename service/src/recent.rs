@@ -62,20 +62,8 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use lameduck_core::{Config, Connection, Event, Instant};
-
     use super::*;
-
-    fn read(text: &str) -> RequestHead {
-        let mut connection = Connection::new(Arc::new(Config::default()), Instant::ORIGIN);
-        connection.handle_bytes(Instant::ORIGIN, text.as_bytes());
-        match connection.poll_event() {
-            Some(Event::Request { head, .. }) => head,
-            event => panic!("{text:?} is no request but {event:?}"),
-        }
-    }
+    use crate::head::tests::head as read;
 
     fn text_of(form: Option<Form>, request: &Request<()>) -> String {
         format!("{form:?} {request:?}")

@@ -179,10 +179,11 @@ impl Framing {
 }
 
 /// Whether `name`, a token, is `wanted`, which is in small letters. The bit of a letter's case makes small letters
-/// and hyphens of no other characters of tokens than capitals and themselves.
+/// and hyphens of no other characters of tokens than capitals and themselves. Mostly the first letter tells.
 fn is<const N: usize>(name: &[u8], wanted: &[u8; N]) -> bool {
     const CASE: u8 = 0x20;
-    <&[u8; N]>::try_from(name).is_ok_and(|name| name.map(|byte| byte | CASE) == *wanted)
+    let begins = name.first().map(|first| first | CASE) == wanted.first().copied();
+    begins && <&[u8; N]>::try_from(name).is_ok_and(|name| name.map(|byte| byte | CASE) == *wanted)
 }
 
 /// The members of a comma-separated list (RFC 9110 section 5.6.1), without the blanks around them.
