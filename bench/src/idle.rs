@@ -106,7 +106,7 @@ fn open(options: &Options) -> Result<Held<TcpStream>> {
     let (protocol, request) = if options.http2 {
         (Protocol::Http2(Client::default()), Client::opening(&options.path, options.connect))
     } else {
-        (Protocol::Http1, wire::request(&options.path, options.connect))
+        (Protocol::Http1, wire::request(&options.path, options.connect, &[]))
     };
     let mut stream = wire::connect(options.connect)?;
     stream.set_read_timeout(Some(wire::PATIENCE))?;

@@ -36,6 +36,9 @@ pub struct Options {
     /// Ask for it with so many queries in turn, so that no request is like the last
     #[arg(long, value_name = "N", default_value_t = 1)]
     queries: usize,
+    /// Field line to send along, beside host; may be repeated
+    #[arg(long = "field", value_name = "LINE")]
+    fields: Vec<String>,
 }
 
 /// Their numbers have two digits, so that all requests are of the same length.
@@ -134,7 +137,8 @@ impl Budget {
             1 => options.path.clone(),
             _ => format!("{}?{number:02}", options.path),
         };
-        let request = |number: usize| wire::request(&path(number % options.queries), options.connect);
+        let request =
+            |number: usize| wire::request(&path(number % options.queries), options.connect, &options.fields);
         Self {
             unsent: options.requests,
             pipeline: options.pipeline,

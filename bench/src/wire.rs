@@ -14,9 +14,10 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Descriptors that are not connections: standard streams, epoll, and some to spare.
 const OTHER_DESCRIPTORS: u64 = 32;
 
-/// The bytes of one request.
-pub fn request(path: &str, server: SocketAddr) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: {server}\r\n\r\n").into_bytes()
+/// The bytes of one request, with these field lines beside `host`.
+pub fn request(path: &str, server: SocketAddr, fields: &[String]) -> Vec<u8> {
+    let fields: String = fields.iter().map(|line| format!("{line}\r\n")).collect();
+    format!("GET {path} HTTP/1.1\r\nhost: {server}\r\n{fields}\r\n").into_bytes()
 }
 
 /// Opens a blocking connection that sends small writes at once.
