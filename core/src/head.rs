@@ -1,6 +1,6 @@
 //! Heads: a request's as it came, a response's as it is to go.
 
-use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
@@ -79,6 +79,9 @@ pub(crate) struct Fields {
 
 const ENTRY: usize = 8;
 
+/// A part of a text: where it starts, and where it ends.
+pub(crate) type Span = (u16, u16);
+
 /// The most bytes of a block that lies in one allocation with the count of those who share it.
 const BRIEF: usize = 256;
 
@@ -87,17 +90,21 @@ impl Fields {
     /// beside it when it is first shared.
     ///
     /// `text` must be shorter than 64 KiB and hold every field; spans that it does not hold read as empty.
-    pub(crate) fn new<'a>(text: &[u8], fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+    pub(crate) fn new(text: &[u8], fields: impl ExactSizeIterator<Item = (Span, Span)>) -> Self {
         let length = text.len() + fields.len() * ENTRY;
+        let entries = fields.map(|(name, value)| entry(name, value));
         let block = if length <= BRIEF {
             let mut block = [0; BRIEF];
-            write_block(&mut block[..length], text, fields);
+            let (start, index) = block.split_at_mut(text.len());
+            start.copy_from_slice(text);
+            index.as_chunks_mut::<ENTRY>().0.iter_mut().zip(entries).for_each(|(slot, entry)| *slot = entry);
             let mut block = Bytes::from_owner(block);
             block.truncate(length);
             block
         } else {
-            let mut block = vec![0; length];
-            write_block(&mut block, text, fields);
+            let mut block = Vec::with_capacity(length);
+            block.extend_from_slice(text);
+            entries.for_each(|entry| block.extend_from_slice(&entry));
             Bytes::from(block)
         };
         Self { block, index: u32::try_from(text.len()).unwrap_or(u32::MAX) }
@@ -136,32 +143,19 @@ impl Fields {
     }
 }
 
-/// Writes `text`, and behind it the places of its fields.
-fn write_block<'a>(
-    block: &mut [u8],
-    text: &[u8],
-    fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
-) {
-    let (start, index) = block.split_at_mut(text.len());
-    start.copy_from_slice(text);
-    let (entries, _) = index.as_chunks_mut::<ENTRY>();
-    for (entry, (name, value)) in entries.iter_mut().zip(fields) {
-        let (name, value) = (span(text, name), span(text, value));
-        let [a, b] = name.start.to_le_bytes();
-        let [c, d] = name.end.to_le_bytes();
-        let [e, f] = value.start.to_le_bytes();
-        let [g, h] = value.end.to_le_bytes();
-        *entry = [a, b, c, d, e, f, g, h];
-    }
+fn entry(name: Span, value: Span) -> [u8; ENTRY] {
+    let spans = [name.0, name.1, value.0, value.1].map(u16::to_le_bytes);
+    let [[a, b], [c, d], [e, f], [g, h]] = spans;
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Where `part`, a part of `text`, stands in it.
-fn span(text: &[u8], part: &[u8]) -> Range<u16> {
+pub(crate) fn span(text: &[u8], part: &[u8]) -> Span {
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     let clamp = |at: usize| u16::try_from(at).unwrap_or(0);
     match start.checked_add(part.len()) {
-        Some(end) if end <= text.len() => clamp(start)..clamp(end),
-        _ => 0..0,
+        Some(end) if end <= text.len() => (clamp(start), clamp(end)),
+        _ => (0, 0),
     }
 }
 
@@ -182,11 +176,11 @@ pub struct RequestHead {
 /// Where the control data of a request stands in its text; what is not there is empty.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Control {
-    pub(crate) method: (u16, u16),
-    pub(crate) target: (u16, u16),
-    pub(crate) scheme: (u16, u16),
-    pub(crate) authority: (u16, u16),
-    pub(crate) protocol: (u16, u16),
+    pub(crate) method: Span,
+    pub(crate) target: Span,
+    pub(crate) scheme: Span,
+    pub(crate) authority: Span,
+    pub(crate) protocol: Span,
 }
 
 impl RequestHead {
@@ -198,11 +192,8 @@ impl RequestHead {
         fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Self {
         let (method, target) = (span(text, method.as_bytes()), span(text, target.as_bytes()));
-        let control = Control {
-            method: (method.start, method.end),
-            target: (target.start, target.end),
-            ..Control::default()
-        };
+        let control = Control { method, target, ..Control::default() };
+        let fields = fields.map(|(name, value)| (span(text, name), span(text, value)));
         Self::with_control(control, version, Fields::new(text, fields))
     }
 
@@ -246,7 +237,7 @@ impl RequestHead {
         Some(protocol).filter(|protocol| !protocol.is_empty())
     }
 
-    fn beside(&self, span: (u16, u16)) -> Option<Bytes> {
+    fn beside(&self, span: Span) -> Option<Bytes> {
         (span.0 < span.1).then(|| self.fields.block.slice(range(span)))
     }
 
@@ -271,7 +262,7 @@ impl RequestHead {
     }
 }
 
-fn range((start, end): (u16, u16)) -> Range<usize> {
+fn range((start, end): Span) -> Range<usize> {
     usize::from(start)..usize::from(end)
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use bytes::Bytes;
-use http::header;
+use http::header::{self, HeaderName, HeaderValue};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use lameduck_core::{Field, RequestHead, ResponseHead, ResponseLength, SharedField, Trailers, Version};
@@ -11,18 +11,26 @@ use lameduck_core::{Field, RequestHead, ResponseHead, ResponseLength, SharedFiel
 use crate::known;
 
 /// What a request may come to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Form {
     /// A response.
+    #[default]
     Plain,
     /// A tunnel: it is a CONNECT, or offers an upgrade.
     Tunnel,
 }
 
+impl Form {
+    /// The same, where it has a field of this name too.
+    pub(crate) fn with(self, name: &HeaderName) -> Self {
+        if *name == header::UPGRADE { Self::Tunnel } else { self }
+    }
+}
+
 /// Makes `request` the one that `head` describes; `None`, where `http` cannot express it.
 pub(crate) fn describe<B>(request: &mut Request<B>, head: &RequestHead) -> Option<Form> {
     let method = Method::from_bytes(head.method_bytes()).ok()?;
-    let (fields, upgrade) = fields(head.shared_fields())?;
+    let (fields, upgrade) = known::fields(head.shared_fields())?;
     *request.uri_mut() = match head.version() {
         Version::Http10 | Version::Http11 => origin_or_any(head.target_bytes())?,
         Version::Http2 => {
@@ -49,11 +57,7 @@ pub(crate) fn copy<A, B>(from: &Request<A>, to: &mut Request<B>) {
     to.method_mut().clone_from(from.method());
     to.uri_mut().clone_from(from.uri());
     *to.version_mut() = from.version();
-    let mut fields = SPARE.take().unwrap_or_else(|| HeaderMap::with_capacity(from.headers().len()));
-    for (name, value) in from.headers() {
-        fields.append(name.clone(), value.clone());
-    }
-    *to.headers_mut() = fields;
+    *to.headers_mut() = known::copy(from.headers());
 }
 
 /// A target of HTTP/1, mostly a path.
@@ -113,22 +117,21 @@ pub(crate) fn trailers(trailers: &Trailers) -> Option<HeaderMap> {
     fields(trailers.shared_fields()).map(|(fields, _)| fields)
 }
 
-/// Field lines as a map, and whether an upgrade is offered among them.
-fn fields<'a>(lines: impl ExactSizeIterator<Item = SharedField<'a>>) -> Option<(HeaderMap, Form)> {
-    let mut map = SPARE.take().unwrap_or_default();
+/// Field lines as a map, and whether an upgrade is offered among them; `None`, where `http` cannot express them.
+pub(crate) fn fields<'a>(lines: impl ExactSizeIterator<Item = SharedField<'a>>) -> Option<(HeaderMap, Form)> {
+    let mut map = spare_map(lines.len());
     let mut form = Form::Plain;
-    map.reserve(lines.len());
-    known::with(|known| {
-        for (place, line) in lines.enumerate() {
-            let (name, value) = known.read(place, &line)?;
-            if name == header::UPGRADE {
-                form = Form::Tunnel;
-            }
-            map.append(name, value);
-        }
-        Some(())
-    })?;
+    for line in lines {
+        let (name, value) = field(&line)?;
+        form = form.with(&name);
+        map.append(name, value);
+    }
     Some((map, form))
+}
+
+pub(crate) fn field(line: &SharedField<'_>) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(line.name()).ok()?;
+    Some((name, HeaderValue::from_maybe_shared(line.share_value()).ok()?))
 }
 
 /// The largest map that is kept.
@@ -137,6 +140,15 @@ const SPARE_CAPACITY: usize = 64;
 thread_local! {
     /// The map of a response that has been sent on this thread, empty: the next request has use for its memory.
     static SPARE: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+}
+
+/// A map with room for so many fields.
+pub(crate) fn spare_map(count: usize) -> HeaderMap {
+    let mut map = SPARE.take().unwrap_or_default();
+    if map.capacity() < count {
+        map.reserve(count);
+    }
+    map
 }
 
 /// Takes a map that is not needed any more.

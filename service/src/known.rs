@@ -1,25 +1,35 @@
-//! The fields of a thread's last requests: the next one is likely to have most of them again, in the same places, and
-//! those are not read anew.
+//! The fields of a thread's last request that had some: the next one is likely to have fields of the same names, most of
+//! them with the same values. Those are not read anew, and their map is copied, not built.
 
 use std::cell::Cell;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use lameduck_core::SharedField;
 
-/// So many places are known.
-const PLACES: usize = 32;
+use crate::head::{self, Form};
 
-/// So much memory is kept for one field.
-const MOST: usize = 4096;
+/// Fewer fields are put into a spare map sooner than a map is cloned.
+const LEAST: usize = 4;
+
+/// More fields are not kept.
+const MOST: usize = 32;
+
+/// Nor are those of a larger head: each may keep the memory of all.
+const MOST_MEMORY: usize = 4096;
 
 thread_local! {
-    static FIELDS: Cell<Fields> = const { Cell::new(Fields(Vec::new())) };
+    static KNOWN: Cell<Option<Box<Known>>> = const { Cell::new(None) };
 }
 
-/// Fields by their places.
+/// Fields, and what they make together.
 #[derive(Default)]
-pub(crate) struct Fields(Vec<Field>);
+struct Known {
+    fields: Vec<Field>,
+    map: HeaderMap,
+    form: Form,
+}
 
 struct Field {
     /// The name as it came, in whatever case.
@@ -28,44 +38,71 @@ struct Field {
     value: HeaderValue,
 }
 
-/// Lends the thread's fields to `act`.
-pub(crate) fn with<R>(act: impl FnOnce(&mut Fields) -> R) -> R {
-    let mut fields = FIELDS.take();
-    let result = act(&mut fields);
-    FIELDS.set(fields);
-    result
+/// Field lines as a map, and whether an upgrade is offered among them; `None`, where `http` cannot express them.
+pub(crate) fn fields<'a>(
+    lines: impl ExactSizeIterator<Item = SharedField<'a>> + Clone,
+) -> Option<(HeaderMap, Form)> {
+    let memory = lines.clone().next().map_or(0, |line| line.shared_size());
+    if !(LEAST..=MOST).contains(&lines.len()) || memory > MOST_MEMORY {
+        return head::fields(lines);
+    }
+    let mut known = KNOWN.take().unwrap_or_default();
+    let fields = known.describe(lines);
+    KNOWN.set(Some(known));
+    fields
 }
 
-impl Fields {
-    /// Reads the field that stands at `place`; `None`, where `http` cannot express it.
-    #[inline]
-    pub(crate) fn read(
+/// A copy of a map.
+pub(crate) fn copy(map: &HeaderMap) -> HeaderMap {
+    if map.len() >= LEAST {
+        return map.clone();
+    }
+    let mut copy = head::spare_map(map.len());
+    for (name, value) in map {
+        copy.append(name.clone(), value.clone());
+    }
+    copy
+}
+
+impl Known {
+    fn describe<'a>(
         &mut self,
-        place: usize,
-        field: &SharedField<'_>,
-    ) -> Option<(HeaderName, HeaderValue)> {
-        match self.0.get(place) {
-            Some(known) if known.value == *field.value() && known.came_as == *field.name() => {
-                Some((known.name.clone(), known.value.clone()))
-            }
-            _ => self.read_anew(place, field),
+        lines: impl ExactSizeIterator<Item = SharedField<'a>> + Clone,
+    ) -> Option<(HeaderMap, Form)> {
+        if !self.follow(lines.clone()) {
+            self.read(lines)?;
         }
+        Some((self.map.clone(), self.form))
     }
 
-    #[inline(never)]
-    fn read_anew(&mut self, place: usize, field: &SharedField<'_>) -> Option<(HeaderName, HeaderValue)> {
-        let name = HeaderName::from_bytes(field.name()).ok()?;
-        let value = HeaderValue::from_maybe_shared(field.share_value()).ok()?;
-        if field.shared_size() <= MOST {
-            let known = Field { came_as: field.share_name(), name: name.clone(), value: value.clone() };
-            let next = self.0.len();
-            match self.0.get_mut(place) {
-                Some(slot) => *slot = known,
-                None if place == next && place < PLACES => self.0.push(known),
-                None => {}
-            }
+    /// Takes over what differs in `lines`, if they have the same names, none of them twice.
+    fn follow<'a>(&mut self, lines: impl ExactSizeIterator<Item = SharedField<'a>>) -> bool {
+        let Self { fields, map, .. } = self;
+        (map.keys_len(), fields.len()) == (lines.len(), lines.len())
+            && fields.iter_mut().zip(lines).all(|(field, line)| {
+                field.came_as == *line.name()
+                    && (field.value == *line.value() || field.change(&line, map).is_some())
+            })
+    }
+
+    fn read<'a>(&mut self, lines: impl Iterator<Item = SharedField<'a>>) -> Option<()> {
+        *self = Self::default();
+        for line in lines {
+            let (name, value) = head::field(&line)?;
+            self.form = self.form.with(&name);
+            self.map.append(name.clone(), value.clone());
+            self.fields.push(Field { came_as: line.share_name(), name, value });
         }
-        Some((name, value))
+        Some(())
+    }
+}
+
+impl Field {
+    fn change(&mut self, line: &SharedField<'_>, map: &mut HeaderMap) -> Option<()> {
+        let value = HeaderValue::from_maybe_shared(line.share_value()).ok()?;
+        *map.get_mut(&self.name)? = value.clone();
+        self.value = value;
+        Some(())
     }
 }
 
@@ -75,46 +112,47 @@ mod tests {
 
     use super::*;
 
-    /// A head whose second field this is.
-    fn head(line: &str) -> RequestHead {
-        crate::head::tests::head(&format!("GET / HTTP/1.1\r\nhost: a\r\n{line}\r\n\r\n"))
-    }
-
-    fn read(fields: &mut Fields, place: usize, head: &RequestHead) -> Option<(HeaderName, HeaderValue)> {
-        fields.read(place, &head.shared_fields().nth(1).unwrap())
+    /// A head of these fields.
+    fn head(lines: &[&str]) -> RequestHead {
+        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        crate::head::tests::head(&format!("GET / HTTP/1.1\r\nhost: a\r\n{lines}\r\n"))
     }
 
     #[test]
-    fn in_every_order_a_field_is_read_as_if_it_were_the_first() {
-        let lines = ["x: 1", "X: 1", "x: 2", "x: ", "y: 1", "xy: 1"].map(head);
-        let anew = lines.each_ref().map(|line| read(&mut Fields::default(), 0, line).unwrap());
-        let count = lines.len();
+    fn in_every_order_fields_are_described_as_if_they_were_the_first() {
+        let heads = [
+            head(&["a: 1", "b: 2", "c: 3"]),
+            head(&["A: 1", "b: 2", "c: 3"]),
+            head(&["a: 1", "b: 2", "c: 4"]),
+            head(&["a: 2", "b: 1", "c: 3"]),
+            head(&["a: 1", "b: 2", "c: 3", "d: 4"]),
+            head(&["a: 1", "b: 2", "a: 3"]),
+            head(&["a: 1", "b: 2", "upgrade: 3"]),
+        ];
+        let anew = heads.each_ref().map(|head| head::fields(head.shared_fields()).unwrap());
+        let count = heads.len();
         for order in 0..count.pow(4) {
-            let mut fields = Fields::default();
+            let mut known = Known::default();
             for step in 0..4 {
                 let which = order / count.pow(step) % count;
-                let place = order % 3;
-                assert_eq!(
-                    read(&mut fields, place, &lines[which]).as_ref(),
-                    Some(&anew[which]),
-                    "order {order}"
-                );
+                let fields = known.describe(heads[which].shared_fields());
+                assert_eq!(fields.as_ref(), Some(&anew[which]), "order {order}, step {step}");
             }
         }
     }
 
     #[test]
     fn what_is_kept_is_bounded_in_number_and_in_size() {
-        let mut fields = Fields::default();
-        let long = head(&format!("x: {}", "y".repeat(MOST)));
-        assert!(read(&mut fields, 0, &long).is_some());
-        assert_eq!(fields.0.len(), 0);
-        let short = head("x: 1");
-        for place in 0..2 * PLACES {
-            assert!(read(&mut fields, place, &short).is_some());
-        }
-        assert_eq!(fields.0.len(), PLACES);
-        assert!(read(&mut fields, 0, &long).is_some());
-        assert_eq!(fields.0[0].value, "1");
+        let kept = |lines: &[&str]| {
+            KNOWN.set(None);
+            let head = head(lines);
+            assert_eq!(fields(head.shared_fields()), head::fields(head.shared_fields()));
+            KNOWN.take().map_or(0, |known| known.fields.len())
+        };
+        assert_eq!(kept(&["a: 1", "b: 2"]), 0);
+        assert_eq!(kept(&["a: 1", "b: 2", "c: 3"]), LEAST);
+        assert_eq!(kept(&["a: 1"; MOST - 1]), MOST);
+        assert_eq!(kept(&["a: 1"; MOST]), 0);
+        assert_eq!(kept(&["a: 1", "b: 2", &format!("c: {}", "d".repeat(MOST_MEMORY))]), 0);
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::config::Limits;
 use crate::error::PeerError;
 use crate::event::BodyLength;
-use crate::head::{Fields, Trailers};
+use crate::head::{Fields, Trailers, span};
 
 /// What is still to come of a body.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
@@ -252,7 +252,7 @@ fn parse_trailers(text: &[u8], limits: &Limits) -> Result<Option<Trailers>, Peer
         Ok(httparse::Status::Partial) | Err(_) => return Err(PeerError::BadField),
     };
     let kept: Vec<_> = fields.iter().filter(|field| may_trail(field.name)).collect();
-    let fields = kept.iter().map(|field| (field.name.as_bytes(), field.value));
+    let fields = kept.iter().map(|field| (span(text, field.name.as_bytes()), span(text, field.value)));
     Ok((!kept.is_empty()).then(|| Trailers(Fields::new(text, fields))))
 }
 

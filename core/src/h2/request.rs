@@ -12,13 +12,10 @@ use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
 use crate::h2::recent::Recent;
-use crate::head::{Control, Fields, RequestHead, Trailers, Version};
+use crate::head::{Control, Fields, RequestHead, Span, Trailers, Version};
 
 /// What one field line takes beside its octets, where a head's size is counted (section 6.5.2).
 const LINE_OVERHEAD: usize = 32;
-
-/// A part of the text.
-type Span = (u16, u16);
 
 /// What a head is put together in, and the last one. It is kept while the connection is busy.
 #[derive(Clone, Default, Debug)]
@@ -200,18 +197,15 @@ impl<'a> Assembler<'a> {
         if self.parts.lines.len() >= most {
             return Err(Bad::Status(431));
         }
-        let spans = (self.write(line.name)?, self.write(line.value)?);
+        let text = &mut self.parts.text;
+        text.reserve(line.name.len() + line.value.len());
+        let spans = (write(text, line.name)?, write(text, line.value)?);
         self.parts.lines.push(spans);
         Ok(spans)
     }
 
     fn write(&mut self, part: &[u8]) -> Result<Span, Bad> {
-        let text = &mut self.parts.text;
-        let start = u16::try_from(text.len());
-        let end = u16::try_from(text.len().saturating_add(part.len()));
-        let (Ok(start), Ok(end)) = (start, end) else { return Err(Bad::Status(431)) };
-        text.extend_from_slice(part);
-        Ok((start, end))
+        write(&mut self.parts.text, part)
     }
 
     /// The request, now that its block is at its end.
@@ -235,9 +229,9 @@ impl<'a> Assembler<'a> {
             protocol: self.protocol.unwrap_or_default(),
         };
         let Parts { text, lines, .. } = &*self.parts;
-        let fields = lines.iter().map(|(name, value)| (part(text, *name), part(text, *value)));
+        let fields = Fields::new(text, lines.iter().copied());
         Ok(Parsed {
-            head: RequestHead::with_control(control, Version::Http2, Fields::new(text, fields)),
+            head: RequestHead::with_control(control, Version::Http2, fields),
             exchange,
             body,
             expected: self.length,
@@ -358,8 +352,19 @@ impl<'a> TrailerAssembler<'a> {
             return Err(bad);
         }
         let Parts { text, lines, .. } = &*assembler.parts;
-        let fields = lines.iter().map(|(name, value)| (part(text, *name), part(text, *value)));
-        Ok((!lines.is_empty()).then(|| Trailers(Fields::new(text, fields))))
+        Ok((!lines.is_empty()).then(|| Trailers(Fields::new(text, lines.iter().copied()))))
+    }
+}
+
+/// Writes `part` at the end of `text`; where it stands.
+#[inline]
+fn write(text: &mut Vec<u8>, part: &[u8]) -> Result<Span, Bad> {
+    let start = text.len();
+    text.extend_from_slice(part);
+    // The end is no smaller than the start.
+    match u16::try_from(text.len()) {
+        Ok(end) => Ok((start as u16, end)),
+        Err(_) => Err(Bad::Status(431)),
     }
 }
 
