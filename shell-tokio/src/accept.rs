@@ -31,7 +31,7 @@ where
     let centre = Arc::clone(&hub);
     let attend = move |stream: TcpStream, peer: SocketAddr| {
         let session = Session::with_spawn(Arc::clone(&centre), service.clone(), peer, Runtime);
-        tokio::spawn(Connection::new(session, Socket(stream), Arc::clone(&centre)));
+        tokio::spawn(Connection::new(session, Socket::new(stream), Arc::clone(&centre)));
     };
     while hub.gate() == Gate::Open {
         tokio::select! {

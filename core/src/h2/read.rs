@@ -39,6 +39,16 @@ pub(super) enum Reading {
     Skip { left: u32 },
 }
 
+impl Reading {
+    /// So much is thrown away, before the next frame.
+    fn skip(left: u32) -> Self {
+        match left {
+            0 => Self::Frame,
+            left => Self::Skip { left },
+        }
+    }
+}
+
 /// A field block that goes on in CONTINUATION.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Block {
@@ -100,10 +110,7 @@ impl Http2 {
 
     fn skip(&mut self, left: u32, rest: &[u8]) -> Step {
         let count = (left as usize).min(rest.len());
-        self.reading = match left - count as u32 {
-            0 => Reading::Frame,
-            left => Reading::Skip { left },
-        };
+        self.reading = Reading::skip(left - count as u32);
         if count == 0 && left > 0 { Step::Stuck } else { Step::Used(count) }
     }
 
@@ -480,7 +487,7 @@ impl Http2 {
         if left > 0 {
             self.reading = Reading::Body { number, left, padding, end_stream };
         } else {
-            self.reading = Reading::Skip { left: padding };
+            self.reading = Reading::skip(padding);
             match end_stream {
                 true => self.end_request(now, number, None),
                 false => self.await_next(now, number),
