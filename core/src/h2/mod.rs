@@ -28,6 +28,7 @@ use crate::event::{CancelReason, Event, StreamId, Transmit};
 use crate::fault::{ErrorCode, Fault};
 use crate::head::Date;
 use crate::inbox::Inbox;
+use crate::input::Input;
 use crate::lifecycle::http2::{Expired, Flushed, Lifecycle, Number, Phase, Say};
 use crate::lifecycle::patience::{Annoyance, Patience};
 use crate::lifecycle::stream::{Parting, Responding};
@@ -196,18 +197,18 @@ impl Http2 {
 
     /// After the peer's FIN there is nothing that could have come.
     #[inline(never)]
-    pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, bytes: &[u8]) {
+    pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, input: Input<'_>) {
         if self.life.peer_has_finished() {
             return;
         }
         self.life.received(now);
         if self.inbox.is_empty() {
-            let used = self.read(now, config, bytes);
-            self.inbox.push(bytes.get(used..).unwrap_or(&[]));
+            let used = self.read(now, config, input);
+            self.inbox.push(input.after(used).as_slice());
         } else {
             let mut inbox = core::mem::take(&mut self.inbox);
-            inbox.push(bytes);
-            inbox.advance(self.read(now, config, inbox.as_slice()));
+            inbox.push(input.as_slice());
+            inbox.advance(self.read(now, config, Input::borrowed(inbox.as_slice())));
             self.inbox = inbox;
         }
         self.settle(now);

@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
 use super::{Http2, NOTICE, PREFACE, PROBE, RECEIPT, id_of};
 use crate::config::{Config, Limits};
 use crate::error::PeerError;
@@ -21,6 +19,7 @@ use crate::h2::priority::Priority;
 use crate::h2::request::{Assembler, Bad, Parsed, Rejected, Scratch, TrailerAssembler};
 use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
+use crate::input::Input;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
 use crate::lifecycle::stream::{Life, Receiving, Rest};
@@ -71,16 +70,17 @@ enum Step {
 
 impl Http2 {
     /// Reads `input` as far as can be; how much of it is done with.
-    pub(super) fn read(&mut self, now: Instant, config: &Config, input: &[u8]) -> usize {
+    pub(super) fn read(&mut self, now: Instant, config: &Config, input: Input<'_>) -> usize {
         let mut used = 0;
         while !self.life.is_ending() {
-            let rest = input.get(used..).unwrap_or(&[]);
+            let input = input.after(used);
+            let rest = input.as_slice();
             let step = match self.reading {
                 Reading::Preface { matched } => self.read_preface(matched, rest),
                 Reading::Frame => self.read_frame(now, config, rest),
                 Reading::Body { number, left, padding, end_stream } => {
                     let body = BodyLeft { number, left, padding, end_stream };
-                    self.read_body_of(now, body, rest)
+                    self.read_body_of(now, body, input)
                 }
                 Reading::Skip { left } => self.skip(left, rest),
             };
@@ -91,7 +91,7 @@ impl Http2 {
             // What this has led to holds for what follows, whether or not both came in one piece.
             self.settle(now);
         }
-        input.len()
+        input.as_slice().len()
     }
 
     fn read_preface(&mut self, matched: usize, rest: &[u8]) -> Step {
@@ -466,7 +466,7 @@ impl Http2 {
         }
     }
 
-    fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
+    fn read_body_of(&mut self, now: Instant, body: BodyLeft, input: Input<'_>) -> Step {
         let BodyLeft { number, left, padding, end_stream } = body;
         if !self.streams.get(number).is_some_and(|stream| stream.life.is_wanted()) {
             // Nobody reads it: the rest of the frame is done with at once, however it comes.
@@ -478,12 +478,12 @@ impl Http2 {
             }
             return Step::Used(0);
         }
-        let count = (left as usize).min(rest.len());
+        let count = (left as usize).min(input.as_slice().len()) as u32;
         if count == 0 && left > 0 {
             return Step::Stuck;
         }
-        let left = left - count as u32;
-        self.take_body(now, number, rest.get(..count).unwrap_or(&[]));
+        let left = left - count;
+        self.take_body(now, number, input, count);
         if left > 0 {
             self.reading = Reading::Body { number, left, padding, end_stream };
         } else {
@@ -493,18 +493,16 @@ impl Http2 {
                 false => self.await_next(now, number),
             }
         }
-        Step::Used(count)
+        Step::Used(count as usize)
     }
 
-    /// Passes on some of a body.
-    fn take_body(&mut self, now: Instant, number: Number, piece: &[u8]) {
-        let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+    /// Passes on some of a body, the first `count` bytes of `input`.
+    fn take_body(&mut self, now: Instant, number: Number, input: Input<'_>, count: u32) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         stream.life.received(now);
         if count > 0 {
             stream.held = stream.held.saturating_add(count);
-            let data = Bytes::copy_from_slice(piece);
-            self.events.push_back(Event::Data { id: id_of(number), data });
+            self.events.push_back(Event::Data { id: id_of(number), data: input.piece(count as usize) });
         }
     }
 
