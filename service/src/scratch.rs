@@ -50,26 +50,43 @@ impl Scratch {
     }
 
     /// The buffer, to be read into.
+    #[inline]
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
         if let Some(shared) = self.shared.take() {
-            self.buffer = shared.try_into_mut().unwrap_or_else(|_| {
-                self.copied = COPIED;
-                BytesMut::zeroed(SIZE)
-            });
+            self.take_back(shared);
         }
         &mut self.buffer
     }
 
+    #[inline(never)]
+    fn take_back(&mut self, shared: Bytes) {
+        self.buffer = shared.try_into_mut().unwrap_or_else(|_| {
+            self.copied = COPIED;
+            BytesMut::zeroed(SIZE)
+        });
+    }
+
     /// The first `count` bytes of the buffer, which have been read into it.
+    #[inline]
     pub(crate) fn read(&mut self, count: usize) -> Read<'_> {
-        if count < LARGE || self.copied > 0 {
-            self.copied = self.copied.saturating_sub(u8::from(count >= LARGE));
-            return Read::Copied(self.buffer.get(..count).unwrap_or(&self.buffer));
+        match count {
+            LARGE.. if self.may_share() => Read::Shared(self.share(count)),
+            _ => Read::Copied(self.buffer.get(..count).unwrap_or(&self.buffer)),
         }
+    }
+
+    fn may_share(&mut self) -> bool {
+        let copied = self.copied;
+        self.copied = copied.saturating_sub(1);
+        copied == 0
+    }
+
+    #[inline(never)]
+    fn share(&mut self, count: usize) -> Bytes {
         let whole = self.shared.insert(std::mem::take(&mut self.buffer).freeze());
         let mut read = whole.clone();
         read.truncate(count);
-        Read::Shared(read)
+        read
     }
 }
 

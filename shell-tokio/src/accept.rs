@@ -28,9 +28,9 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let changes = Changes::of(&hub);
-    let centre = Arc::clone(&hub);
+    let (centre, runtime) = (Arc::clone(&hub), Runtime::current());
     let attend = move |stream: TcpStream, peer: SocketAddr| {
-        let session = Session::with_spawn(Arc::clone(&centre), service.clone(), peer, Runtime);
+        let session = Session::with_spawn(Arc::clone(&centre), service.clone(), peer, runtime);
         tokio::spawn(Connection::new(session, Socket::new(stream), Arc::clone(&centre)));
     };
     while hub.gate() == Gate::Open {

@@ -355,7 +355,10 @@ impl Http2 {
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
         // Of those that wait for the same, the time of the one that began first is over first.
         let body = self.streams.iter().filter_map(|stream| self.body_since(stream)).min();
-        let window = self.streams.iter().filter_map(|stream| stream.life.window_since()).min();
+        let window = match self.queued {
+            0 => None,
+            _ => self.streams.iter().filter_map(|stream| stream.life.window_since()).min(),
+        };
         self.life.due(&config.timeouts).into_iter().chain(self.stream_due(config, body, window)).min()
     }
 

@@ -17,6 +17,7 @@ use crate::h2::hpack::{Effect, HpackError};
 use crate::h2::numbers::Past;
 use crate::h2::priority::Priority;
 use crate::h2::request::{Assembler, Bad, Parsed, Rejected, Scratch, TrailerAssembler};
+use crate::h2::respond::grant;
 use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
 use crate::input::Input;
@@ -422,7 +423,6 @@ impl Http2 {
         let padding = u32::from(head.padding.unwrap_or(0));
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
-                self.grant(number, whole - head.body);
                 self.consume(now, whole - head.body);
                 if head.body > 0 {
                     self.patience.reward_frame(head.body as usize);
@@ -446,7 +446,8 @@ impl Http2 {
     }
 
     fn admit_body(&mut self, limits: &Limits, head: DataHead) -> Result<(), RefusedBody> {
-        let stream = self.streams.get_mut(head.stream).ok_or(RefusedBody::Closed)?;
+        let Self { streams, outbox, .. } = self;
+        let stream = streams.get_mut(head.stream).ok_or(RefusedBody::Closed)?;
         if !stream.life.receives() {
             return Err(RefusedBody::Fault(Fault::StreamClosed));
         }
@@ -462,7 +463,11 @@ impl Http2 {
         }
         match limits.body {
             Some(most) if stream.total > most && !stream.life.is_let_go() => Err(RefusedBody::TooLarge),
-            _ => Ok(()),
+            _ => {
+                // The padding is done with.
+                grant(stream, outbox, head.flow_controlled() - head.body);
+                Ok(())
+            }
         }
     }
 
