@@ -14,6 +14,7 @@ use crate::event::{Event, StreamId, Transmit};
 use crate::h1::Http1;
 use crate::h2::{Http2, PREFACE};
 use crate::head::{Date, Field, ResponseHead};
+use crate::input::Input;
 use crate::lifecycle::{http1, http2};
 use crate::time::Instant;
 use crate::timer::{Drain, Due, Reason};
@@ -25,7 +26,7 @@ use crate::timer::{Drain, Due, Reason};
 /// * **A. Getters**, which change nothing: [`wants_read`](Self::wants_read),
 ///   [`send_capacity`](Self::send_capacity), [`status`](Self::status) ...
 /// * **B. `handle_*`**, for what came from the network or the clock: [`handle_bytes`](Self::handle_bytes),
-///   [`handle_eof`](Self::handle_eof), [`handle_gone`](Self::handle_gone),
+///   [`handle_block`](Self::handle_block), [`handle_eof`](Self::handle_eof), [`handle_gone`](Self::handle_gone),
 ///   [`handle_timeout`](Self::handle_timeout).
 /// * **C. Commands** of the application and the operator: [`respond`](Self::respond),
 ///   [`send_body`](Self::send_body), [`finish`](Self::finish), [`reset`](Self::reset),
@@ -148,13 +149,24 @@ impl Connection {
 
     /// Takes bytes that the peer sent. All are taken.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        self.handle_input(now, Input::borrowed(bytes));
+    }
+
+    /// The same, for a block whose memory may be passed on: a piece of a body that is at least 16 KiB large may come in
+    /// [`Event::Data`] as a part of it, not as a copy, and keeps all of it for as long. Let a block be no larger than a
+    /// few such pieces.
+    pub fn handle_block(&mut self, now: Instant, block: &Bytes) {
+        self.handle_input(now, Input::shared(block));
+    }
+
+    fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         let now = self.tick(now);
         match &mut self.protocol {
-            Protocol::Http1(http1) => match speaks_http2(http1, bytes) {
-                false => http1.handle_bytes(now, &self.config, bytes),
-                true => self.switch_to_http2(bytes),
+            Protocol::Http1(http1) => match speaks_http2(http1, input.as_slice()) {
+                false => http1.handle_bytes(now, &self.config, input.as_slice()),
+                true => self.switch_to_http2(input.as_slice()),
             },
-            Protocol::Http2(http2) => http2.handle_bytes(now, &self.config, bytes),
+            Protocol::Http2(http2) => http2.handle_bytes(now, &self.config, input),
         }
     }
 
@@ -170,8 +182,8 @@ impl Connection {
         if let Some(drain) = http1.drains() {
             http2.carry(drain);
         }
-        http2.handle_bytes(now, config, before);
-        http2.handle_bytes(now, config, bytes);
+        http2.handle_bytes(now, config, Input::borrowed(before));
+        http2.handle_bytes(now, config, Input::borrowed(bytes));
         self.protocol = Protocol::Http2(http2);
     }
 

@@ -26,6 +26,7 @@ mod h1;
 mod h2;
 mod head;
 mod inbox;
+mod input;
 mod lifecycle;
 mod outbox;
 pub mod server;

@@ -19,6 +19,9 @@ use lameduck_core::{BodyLength, CancelReason};
 /// [`Limits::body_window`](lameduck_core::Limits::body_window) or, on HTTP/2,
 /// [`Limits::stream_window`](lameduck_core::Limits::stream_window). The first read answers
 /// `expect: 100-continue`. Dropping it says that the rest is not wanted.
+///
+/// A large piece may be a part of what was read from the socket at once, and keep the memory of all that, 64 KiB: who
+/// keeps pieces for long, and many of them, does well to copy them.
 #[derive(Debug, Default)]
 pub struct Body {
     channel: Option<Arc<Channel>>,
@@ -108,6 +111,8 @@ pub(crate) struct Channel(Mutex<State>);
 #[derive(Debug)]
 struct State {
     data: VecDeque<Bytes>,
+    /// How many of the pieces have come since the session last looked.
+    new: usize,
     end: Option<End>,
     remaining: Option<u64>,
     demand: Demand,
@@ -171,6 +176,7 @@ impl Channel {
     fn with(remaining: Option<u64>) -> Self {
         Self(Mutex::new(State {
             data: VecDeque::new(),
+            new: 0,
             end: None,
             remaining,
             demand: Demand::default(),
@@ -212,6 +218,7 @@ impl Channel {
             Some(known) => known.clone_from(session),
             None => state.session = Some(session.clone()),
         }
+        state.part_from_blocks();
         let demand = state.demand;
         state.demand.consumed = 0;
         match demand.interest {
@@ -292,7 +299,18 @@ impl State {
     fn keep(&mut self, data: Bytes) {
         match self.data.back_mut() {
             Some(last) if last.len() + data.len() <= JOINED => *last = [&**last, &data].concat().into(),
-            _ => self.data.push_back(data),
+            _ => {
+                self.data.push_back(data);
+                self.new += 1;
+            }
+        }
+    }
+
+    /// Copies what the reader has left of the new pieces, where it shares memory: a slow reader would keep all of that.
+    fn part_from_blocks(&mut self) {
+        let new = std::mem::take(&mut self.new).min(self.data.len());
+        for data in self.data.iter_mut().rev().take(new).filter(|data| !data.is_unique()) {
+            *data = Bytes::copy_from_slice(data);
         }
     }
 
@@ -330,5 +348,22 @@ mod tests {
         let all: Vec<u8> = state.data.iter().flatten().copied().collect();
         assert!(all[..10_000].iter().enumerate().all(|(at, byte)| *byte == at.to_le_bytes()[0]));
         assert_eq!(all[10_000..], [7; 2 * JOINED]);
+    }
+
+    #[test]
+    fn what_its_reader_leaves_keeps_no_block() {
+        let channel = Channel::new(BodyLength::Unknown);
+        let block = Bytes::from(vec![7; 5 * JOINED]);
+        for _ in 0..3 {
+            channel.push(block.slice(JOINED..3 * JOINED), Waker::noop());
+            channel.push(block.slice(..2 * JOINED), Waker::noop());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(channel.poll_frame(&mut cx).is_ready());
+            channel.look(Waker::noop());
+            assert!(block.is_unique());
+        }
+        let state = channel.lock();
+        assert_eq!(state.data.len(), 3);
+        assert!(state.data.iter().all(|data| *data == [7; 2 * JOINED][..]));
     }
 }

@@ -281,11 +281,6 @@ where
             *this.incoming = None;
         }
     }
-
-    /// Whether nothing more is to come, of the response or of the request.
-    pub(crate) fn is_over(&self) -> bool {
-        self.incoming.is_none() && matches!(self.state, State::Done)
-    }
 }
 
 impl<S, B> Exchange<S, B>
@@ -300,6 +295,11 @@ where
     /// The body comes in again where its connection is.
     pub(crate) fn set_incoming(self: Pin<&mut Self>, incoming: Option<Arc<Channel>>) {
         *self.project().incoming = incoming;
+    }
+
+    /// Whether nothing more is to come, of the response or of the request.
+    pub(crate) fn is_over(&self) -> bool {
+        self.incoming.is_none() && matches!(self.state, State::Done)
     }
 
     /// Whether its handler works, and may do so elsewhere.

@@ -63,6 +63,11 @@ where
         }
     }
 
+    /// Whether nothing more is to come, of the response or of the request.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(&self.place, Place::Here(exchange) if exchange.is_over())
+    }
+
     /// What it is to be named by.
     pub(crate) fn work(&self) -> &Work {
         match &self.place {

@@ -406,8 +406,11 @@ where
             }
             Place::Away { .. } => Outcome::Pending,
         };
+        let goes_on = outcome == Outcome::Pending && !entry.is_over();
         self.pass_turn(scene);
-        self.settle(cx, id, outcome);
+        if !goes_on {
+            self.settle(cx, id, outcome);
+        }
     }
 
     /// Handlers take their time, and their turn.
@@ -419,7 +422,7 @@ where
     /// Notes how far a request has come.
     fn settle(&mut self, cx: &Context<'_>, id: StreamId, outcome: Outcome) {
         let Some(entry) = self.exchanges.get_mut(id) else { return };
-        let is_over = matches!(&entry.place, Place::Here(exchange) if exchange.is_over());
+        let is_over = entry.is_over();
         match outcome {
             Outcome::Answered if is_over && self.last.is_none() => {
                 if let Some(Entry { place: Place::Here(exchange), .. }) = self.remove(id) {

@@ -2,17 +2,142 @@
 
 use std::cell::RefCell;
 
-/// As much as one read may bring.
-const SIZE: usize = 64 * 1024;
+use bytes::{Bytes, BytesMut};
+
+/// As much as one read may bring: some frames of HTTP/2 of the usual size, whole.
+const SIZE: usize = 4 * (9 + LARGE);
+
+/// So much at least has to come for its memory to be shared: a piece of a body may then be so large.
+const LARGE: usize = 16 * 1024;
+
+/// So many reads are copied after one of which parts were kept.
+const COPIED: u8 = 15;
+
+/// A buffer to read into. What is large is shared with those that it is for, who are mostly done with it before the
+/// next read. Where parts of it are kept, another buffer takes its place, and it is not shared again for a while: they
+/// keep all of the memory.
+pub(crate) struct Scratch {
+    buffer: BytesMut,
+    /// The buffer, since it was shared.
+    shared: Option<Bytes>,
+    /// How many reads are still to be copied.
+    copied: u8,
+}
+
+/// What was read.
+pub(crate) enum Read<'a> {
+    /// What is kept of it is to be copied.
+    Copied(&'a [u8]),
+    /// Parts of it may be kept.
+    Shared(Bytes),
+}
 
 thread_local! {
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SIZE].into_boxed_slice());
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 /// Lends the thread's buffer to `act`; a fresh one, where it is already lent.
-pub(crate) fn with<R>(act: impl FnOnce(&mut [u8]) -> R) -> R {
-    BUFFER.with(|buffer| match buffer.try_borrow_mut() {
-        Ok(mut buffer) => act(&mut buffer),
-        Err(_) => act(&mut vec![0; SIZE]),
+pub(crate) fn with<R>(act: impl FnOnce(&mut Scratch) -> R) -> R {
+    SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+        Ok(mut scratch) => act(&mut scratch),
+        Err(_) => act(&mut Scratch::new()),
     })
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self { buffer: BytesMut::zeroed(SIZE), shared: None, copied: 0 }
+    }
+
+    /// The buffer, to be read into.
+    #[inline]
+    pub(crate) fn buffer(&mut self) -> &mut [u8] {
+        if let Some(shared) = self.shared.take() {
+            self.take_back(shared);
+        }
+        &mut self.buffer
+    }
+
+    #[inline(never)]
+    fn take_back(&mut self, shared: Bytes) {
+        self.buffer = shared.try_into_mut().unwrap_or_else(|_| {
+            self.copied = COPIED;
+            BytesMut::zeroed(SIZE)
+        });
+    }
+
+    /// The first `count` bytes of the buffer, which have been read into it.
+    #[inline]
+    pub(crate) fn read(&mut self, count: usize) -> Read<'_> {
+        match count {
+            LARGE.. if self.may_share() => Read::Shared(self.share(count)),
+            _ => Read::Copied(self.buffer.get(..count).unwrap_or(&self.buffer)),
+        }
+    }
+
+    fn may_share(&mut self) -> bool {
+        let copied = self.copied;
+        self.copied = copied.saturating_sub(1);
+        copied == 0
+    }
+
+    #[inline(never)]
+    fn share(&mut self, count: usize) -> Bytes {
+        let whole = self.shared.insert(std::mem::take(&mut self.buffer).freeze());
+        let mut read = whole.clone();
+        read.truncate(count);
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `count` bytes that are all `byte`; where they were read to, and what of them may be kept.
+    fn read(scratch: &mut Scratch, count: usize, byte: u8) -> (*const u8, Option<Bytes>) {
+        let buffer = scratch.buffer();
+        assert_eq!(buffer.len(), SIZE);
+        buffer[..count].fill(byte);
+        let place = buffer.as_ptr();
+        match scratch.read(count) {
+            Read::Copied(bytes) => {
+                assert_eq!(bytes, vec![byte; count]);
+                (place, None)
+            }
+            Read::Shared(bytes) => {
+                assert_eq!(bytes, vec![byte; count]);
+                (place, Some(bytes))
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_in_time_is_read_into_again() {
+        let mut scratch = Scratch::new();
+        let (place, _) = read(&mut scratch, LARGE, 1);
+        for byte in 2..9 {
+            let (again, shared) = read(&mut scratch, LARGE, byte);
+            assert!(again == place && shared.is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_small_is_not_shared() {
+        assert!(read(&mut Scratch::new(), LARGE - 1, 1).1.is_none());
+    }
+
+    #[test]
+    fn what_is_kept_stays_as_it_is_and_the_next_reads_are_copied() {
+        let mut scratch = Scratch::new();
+        let (place, kept) = read(&mut scratch, SIZE, 1);
+        let kept = kept.expect("nothing was kept before");
+        for byte in 2..2 + COPIED {
+            assert!(read(&mut scratch, 1, byte).1.is_none());
+            let (other, shared) = read(&mut scratch, SIZE, byte);
+            assert!(other != place && shared.is_none());
+        }
+        assert_eq!(kept, vec![1; SIZE]);
+        assert!(read(&mut scratch, SIZE, 0).1.is_some());
+    }
 }

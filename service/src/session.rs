@@ -21,7 +21,7 @@ use crate::clock;
 use crate::exchange::Scene;
 use crate::hub::{Cut, Holder, Hub};
 use crate::requests::Requests;
-use crate::scratch;
+use crate::scratch::{self, Read, Scratch};
 use crate::spawn::{InPlace, Spawn, Task};
 use crate::transport::Transport;
 
@@ -204,7 +204,7 @@ where
     fn read_to_the_end(&mut self, io: &mut impl Transport) {
         for _ in 0..ROUNDS {
             if !self.connection.wants_read()
-                || !scratch::with(|buffer| self.take(io.read_now(buffer), buffer))
+                || !scratch::with(|scratch| self.take(io.read_now(scratch.buffer()), scratch))
             {
                 return;
             }
@@ -214,17 +214,17 @@ where
     /// Reads what is there, once; whether anything was.
     fn read(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> bool {
         self.connection.wants_read()
-            && scratch::with(|buffer| match io.poll_read(cx, buffer) {
+            && scratch::with(|scratch| match io.poll_read(cx, scratch.buffer()) {
                 Poll::Pending => false,
                 Poll::Ready(result) => {
-                    self.take(result, buffer);
+                    self.take(result, scratch);
                     true
                 }
             })
     }
 
     /// Hands the result of a read to the connection; whether there may be more to read.
-    fn take(&mut self, result: io::Result<usize>, buffer: &[u8]) -> bool {
+    fn take(&mut self, result: io::Result<usize>, scratch: &mut Scratch) -> bool {
         let now = self.now;
         match result {
             Ok(0) => {
@@ -232,7 +232,10 @@ where
                 false
             }
             Ok(count) => {
-                self.connection.handle_bytes(now, buffer.get(..count).unwrap_or(buffer));
+                match scratch.read(count) {
+                    Read::Copied(bytes) => self.connection.handle_bytes(now, bytes),
+                    Read::Shared(block) => self.connection.handle_block(now, &block),
+                }
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,

@@ -28,11 +28,11 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let changes = Changes::of(&hub);
-    let centre = Arc::clone(&hub);
+    let (centre, runtime) = (Arc::clone(&hub), Runtime::current());
     let attend = move |stream: TcpStream, peer: SocketAddr| {
         let Some(service) = service_for(&service, peer) else { return };
-        let session = Session::with_spawn(Arc::clone(&centre), service, peer, Runtime);
-        tokio::spawn(Connection::new(session, Socket(stream), Arc::clone(&centre)));
+        let session = Session::with_spawn(Arc::clone(&centre), service, peer, runtime);
+        tokio::spawn(Connection::new(session, Socket::new(stream), Arc::clone(&centre)));
     };
     while hub.gate() == Gate::Open {
         tokio::select! {

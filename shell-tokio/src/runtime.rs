@@ -4,19 +4,32 @@ use lameduck_service::Spawn;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The runtime that a connection's task runs on.
-pub(crate) struct Runtime;
+#[derive(Clone, Copy)]
+pub(crate) enum Runtime {
+    /// A task of its own would only cost.
+    OneThread,
+    Threads,
+}
+
+impl Runtime {
+    /// The one that this is called on.
+    pub(crate) fn current() -> Self {
+        let runtime = Handle::current();
+        match runtime.runtime_flavor() {
+            RuntimeFlavor::MultiThread if runtime.metrics().num_workers() > 1 => Self::Threads,
+            _ => Self::OneThread,
+        }
+    }
+}
 
 impl<T> Spawn<T> for Runtime
 where
     T: Future<Output = ()> + Send + 'static,
 {
-    /// Where the runtime has one thread, a task of its own would only cost.
     fn spawner(&self) -> Option<impl FnOnce(T)> {
-        let runtime = Handle::current();
-        let threads = match runtime.runtime_flavor() {
-            RuntimeFlavor::MultiThread => runtime.metrics().num_workers(),
-            _ => 1,
-        };
-        (threads > 1).then_some(move |task| drop(runtime.spawn(task)))
+        match self {
+            Self::OneThread => None,
+            Self::Threads => Some(|task| drop(tokio::spawn(task))),
+        }
     }
 }

@@ -28,6 +28,7 @@ use crate::event::{CancelReason, Event, StreamId, Transmit};
 use crate::fault::{ErrorCode, Fault};
 use crate::head::Date;
 use crate::inbox::Inbox;
+use crate::input::Input;
 use crate::lifecycle::http2::{Expired, Flushed, Lifecycle, Number, Phase, Say};
 use crate::lifecycle::patience::{Annoyance, Patience};
 use crate::lifecycle::stream::{Parting, Responding};
@@ -196,18 +197,18 @@ impl Http2 {
 
     /// After the peer's FIN there is nothing that could have come.
     #[inline(never)]
-    pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, bytes: &[u8]) {
+    pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, input: Input<'_>) {
         if self.life.peer_has_finished() {
             return;
         }
         self.life.received(now);
         if self.inbox.is_empty() {
-            let used = self.read(now, config, bytes);
-            self.inbox.push(bytes.get(used..).unwrap_or(&[]));
+            let used = self.read(now, config, input);
+            self.inbox.push(input.after(used).as_slice());
         } else {
             let mut inbox = core::mem::take(&mut self.inbox);
-            inbox.push(bytes);
-            inbox.advance(self.read(now, config, inbox.as_slice()));
+            inbox.push(input.as_slice());
+            inbox.advance(self.read(now, config, Input::borrowed(inbox.as_slice())));
             self.inbox = inbox;
         }
         self.settle(now);
@@ -264,8 +265,11 @@ impl Http2 {
         if self.life.phase() != Phase::Open {
             return;
         }
-        let late = self.stream_waits(config).filter(|(_, due)| due.at <= now);
-        let late: Vec<(Number, Timer)> = late.map(|(number, due)| (number, due.timer)).collect();
+        let late = self.streams.iter().filter_map(|stream| {
+            let due = self.stream_due(config, self.body_since(stream), stream.life.window_since());
+            due.filter(|due| due.at <= now).map(|due| (stream.number, due.timer))
+        });
+        let late: Vec<(Number, Timer)> = late.collect();
         for (number, timer) in late {
             match timer {
                 Timer::Body if self.is_let_go(number) => self.stop_request(now, number),
@@ -324,6 +328,9 @@ impl Http2 {
         self.pump(now);
         self.settle(now);
         if self.outbox.is_empty() {
+            if !self.life.is_ending() {
+                return None;
+            }
             let flushed = self.life.flushed(now);
             self.settle(now);
             return match flushed {
@@ -346,19 +353,25 @@ impl Http2 {
     // Getters.
 
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
-        let streams = self.stream_waits(config).map(|(_, due)| due);
-        self.life.due(&config.timeouts).into_iter().chain(streams).min()
+        // Of those that wait for the same, the time of the one that began first is over first.
+        let body = self.streams.iter().filter_map(|stream| self.body_since(stream)).min();
+        let window = match self.queued {
+            0 => None,
+            _ => self.streams.iter().filter_map(|stream| stream.life.window_since()).min(),
+        };
+        self.life.due(&config.timeouts).into_iter().chain(self.stream_due(config, body, window)).min()
     }
 
-    /// The streams that wait for their peer, and until when. While the connection's window is shut none waits for a body.
-    fn stream_waits<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = (Number, Due)> + 'a {
-        let (timeouts, drain) = (&config.timeouts, self.life.drains());
-        let is_shut = self.intake.is_shut();
-        self.streams.iter().filter_map(move |stream| {
-            let body = stream.life.body_due(timeouts, drain).filter(|_| !is_shut);
-            let due = body.into_iter().chain(stream.life.window_due(timeouts, drain)).min()?;
-            Some((stream.number, due))
-        })
+    /// Until when a stream waits that has waited for its body, or for its window, since then.
+    fn stream_due(&self, config: &Config, body: Option<Instant>, window: Option<Instant>) -> Option<Due> {
+        let due = |timer: Timer, since| timer.due(&config.timeouts, since, self.life.drains());
+        let body = body.map(|since| due(Timer::Body, since));
+        body.into_iter().chain(window.map(|since| due(Timer::Window, since))).min()
+    }
+
+    /// Since when a stream waits for more of its body. While the connection's window is shut none does.
+    fn body_since(&self, stream: &Stream) -> Option<Instant> {
+        stream.life.body_since().filter(|_| !self.intake.is_shut())
     }
 
     pub(crate) fn drains(&self) -> Option<Drain> {

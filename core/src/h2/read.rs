@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
 use super::{Http2, NOTICE, PREFACE, PROBE, RECEIPT, id_of};
 use crate::config::{Config, Limits};
 use crate::error::PeerError;
@@ -19,8 +17,10 @@ use crate::h2::hpack::{Effect, HpackError};
 use crate::h2::numbers::Past;
 use crate::h2::priority::Priority;
 use crate::h2::request::{Assembler, Bad, Parsed, Rejected, Scratch, TrailerAssembler};
+use crate::h2::respond::grant;
 use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
+use crate::input::Input;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
 use crate::lifecycle::stream::{Life, Receiving, Rest};
@@ -37,6 +37,16 @@ pub(super) enum Reading {
     Body { number: Number, left: u32, padding: u32, end_stream: bool },
     /// What is thrown away.
     Skip { left: u32 },
+}
+
+impl Reading {
+    /// So much is thrown away, before the next frame.
+    fn skip(left: u32) -> Self {
+        match left {
+            0 => Self::Frame,
+            left => Self::Skip { left },
+        }
+    }
 }
 
 /// A field block that goes on in CONTINUATION.
@@ -61,16 +71,17 @@ enum Step {
 
 impl Http2 {
     /// Reads `input` as far as can be; how much of it is done with.
-    pub(super) fn read(&mut self, now: Instant, config: &Config, input: &[u8]) -> usize {
+    pub(super) fn read(&mut self, now: Instant, config: &Config, input: Input<'_>) -> usize {
         let mut used = 0;
         while !self.life.is_ending() {
-            let rest = input.get(used..).unwrap_or(&[]);
+            let input = input.after(used);
+            let rest = input.as_slice();
             let step = match self.reading {
                 Reading::Preface { matched } => self.read_preface(matched, rest),
                 Reading::Frame => self.read_frame(now, config, rest),
                 Reading::Body { number, left, padding, end_stream } => {
                     let body = BodyLeft { number, left, padding, end_stream };
-                    self.read_body_of(now, body, rest)
+                    self.read_body_of(now, body, input)
                 }
                 Reading::Skip { left } => self.skip(left, rest),
             };
@@ -81,7 +92,7 @@ impl Http2 {
             // What this has led to holds for what follows, whether or not both came in one piece.
             self.settle(now);
         }
-        input.len()
+        input.as_slice().len()
     }
 
     fn read_preface(&mut self, matched: usize, rest: &[u8]) -> Step {
@@ -100,10 +111,7 @@ impl Http2 {
 
     fn skip(&mut self, left: u32, rest: &[u8]) -> Step {
         let count = (left as usize).min(rest.len());
-        self.reading = match left - count as u32 {
-            0 => Reading::Frame,
-            left => Reading::Skip { left },
-        };
+        self.reading = Reading::skip(left - count as u32);
         if count == 0 && left > 0 { Step::Stuck } else { Step::Used(count) }
     }
 
@@ -415,7 +423,6 @@ impl Http2 {
         let padding = u32::from(head.padding.unwrap_or(0));
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
-                self.grant(number, whole - head.body);
                 self.consume(now, whole - head.body);
                 if head.body > 0 {
                     self.patience.reward_frame(head.body as usize);
@@ -439,7 +446,8 @@ impl Http2 {
     }
 
     fn admit_body(&mut self, limits: &Limits, head: DataHead) -> Result<(), RefusedBody> {
-        let stream = self.streams.get_mut(head.stream).ok_or(RefusedBody::Closed)?;
+        let Self { streams, outbox, .. } = self;
+        let stream = streams.get_mut(head.stream).ok_or(RefusedBody::Closed)?;
         if !stream.life.receives() {
             return Err(RefusedBody::Fault(Fault::StreamClosed));
         }
@@ -455,11 +463,15 @@ impl Http2 {
         }
         match limits.body {
             Some(most) if stream.total > most && !stream.life.is_let_go() => Err(RefusedBody::TooLarge),
-            _ => Ok(()),
+            _ => {
+                // The padding is done with.
+                grant(stream, outbox, head.flow_controlled() - head.body);
+                Ok(())
+            }
         }
     }
 
-    fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
+    fn read_body_of(&mut self, now: Instant, body: BodyLeft, input: Input<'_>) -> Step {
         let BodyLeft { number, left, padding, end_stream } = body;
         if !self.streams.get(number).is_some_and(|stream| stream.life.is_wanted()) {
             // Nobody reads it: the rest of the frame is done with at once, however it comes.
@@ -471,33 +483,31 @@ impl Http2 {
             }
             return Step::Used(0);
         }
-        let count = (left as usize).min(rest.len());
+        let count = (left as usize).min(input.as_slice().len()) as u32;
         if count == 0 && left > 0 {
             return Step::Stuck;
         }
-        let left = left - count as u32;
-        self.take_body(now, number, rest.get(..count).unwrap_or(&[]));
+        let left = left - count;
+        self.take_body(now, number, input, count);
         if left > 0 {
             self.reading = Reading::Body { number, left, padding, end_stream };
         } else {
-            self.reading = Reading::Skip { left: padding };
+            self.reading = Reading::skip(padding);
             match end_stream {
                 true => self.end_request(now, number, None),
                 false => self.await_next(now, number),
             }
         }
-        Step::Used(count)
+        Step::Used(count as usize)
     }
 
-    /// Passes on some of a body.
-    fn take_body(&mut self, now: Instant, number: Number, piece: &[u8]) {
-        let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+    /// Passes on some of a body, the first `count` bytes of `input`.
+    fn take_body(&mut self, now: Instant, number: Number, input: Input<'_>, count: u32) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         stream.life.received(now);
         if count > 0 {
             stream.held = stream.held.saturating_add(count);
-            let data = Bytes::copy_from_slice(piece);
-            self.events.push_back(Event::Data { id: id_of(number), data });
+            self.events.push_back(Event::Data { id: id_of(number), data: input.piece(count as usize) });
         }
     }
 

@@ -18,6 +18,7 @@ use crate::h2::repeat::Said;
 use crate::h2::streams::ResponseBody;
 use crate::head::{Field, ResponseHead, ResponseLength};
 use crate::lifecycle::stream::Responding;
+use crate::outbox::Outbox;
 use crate::time::Instant;
 
 /// What one stream may have waiting to be sent, and what it may in any case, however much the others have.
@@ -214,30 +215,18 @@ impl Http2 {
     }
 
     pub(crate) fn release(&mut self, now: Instant, id: StreamId, count: usize) -> Result<(), ApiMisuse> {
-        let stream = stream_of(&mut self.streams, id)?;
+        let Self { streams, outbox, .. } = self;
+        let stream = stream_of(streams, id)?;
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(stream.held);
         stream.held -= count;
-        let number = stream.number;
-        self.grant(number, count);
-        self.consume(now, count);
-        let stream = stream_of(&mut self.streams, id)?;
+        grant(stream, outbox, count);
         // A window that is still shut is the handler's to open.
         if stream.waits_for_body() && !stream.window.is_shut() {
             stream.life.await_peer(now);
         }
+        self.consume(now, count);
         self.settle(now);
         Ok(())
-    }
-
-    /// So much of a stream's window is free again.
-    pub(super) fn grant(&mut self, number: Number, count: u32) {
-        let Some(stream) = self.streams.get_mut(number) else { return };
-        if stream.life.receives()
-            && stream.life.is_wanted()
-            && let Some(increment) = stream.window.consume(count, stream.expected)
-        {
-            self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
-        }
     }
 
     // Getters.
@@ -294,6 +283,16 @@ impl Http2 {
                 write_fields(encoder, out, fields);
             });
         });
+    }
+}
+
+/// So much of a stream's window is free again.
+pub(super) fn grant(stream: &mut Stream, outbox: &mut Outbox, count: u32) {
+    if stream.life.receives()
+        && stream.life.is_wanted()
+        && let Some(increment) = stream.window.consume(count, stream.expected)
+    {
+        outbox.gather(|out| WindowUpdate { stream: stream.number, increment }.write(out));
     }
 }
 

@@ -3,9 +3,7 @@
 //! `idle` is a stream that is not here yet, `closed` one that is here no more; a server that pushes nothing knows
 //! no reserved ones. What is left are `open`, the two half-closed ones, and who has to move in each half.
 
-use crate::config::Timeouts;
 use crate::time::Instant;
-use crate::timer::{Drain, Due, Timer};
 
 /// Who has to move for the request to come in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -195,25 +193,21 @@ impl Life {
         self.responding
     }
 
-    /// Until when it waits for more of the request, if it does.
+    /// Since when it waits for more of the request, if it does.
     #[inline]
-    pub(crate) fn body_due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
+    pub(crate) fn body_since(&self) -> Option<Instant> {
         match self.receiving {
-            Receiving::Peer { since } | Receiving::Rest { since } => {
-                Some(Timer::Body.due(timeouts, since, drain))
-            }
+            Receiving::Peer { since } | Receiving::Rest { since } => Some(since),
             Receiving::Handler | Receiving::Ended => None,
         }
     }
 
-    /// Until when it waits for the peer's window, if it does.
+    /// Since when it waits for the peer's window, if it does.
     #[inline]
-    pub(crate) fn window_due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
+    pub(crate) fn window_since(&self) -> Option<Instant> {
         match self.responding {
             Responding::Begun { sending: Sending::Blocked { since } }
-            | Responding::Finishing { sending: Sending::Blocked { since } } => {
-                Some(Timer::Window.due(timeouts, since, drain))
-            }
+            | Responding::Finishing { sending: Sending::Blocked { since } } => Some(since),
             _ => None,
         }
     }

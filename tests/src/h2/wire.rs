@@ -101,15 +101,18 @@ impl Wire {
     /// Sends bytes; what came of it.
     ///
     /// # Panics
-    /// Where other things come of it when they come one by one.
+    /// Where other things come of it when they come one by one, or in a block that may be kept.
     #[track_caller]
     pub fn feed(&mut self, bytes: impl AsRef<[u8]>) -> String {
         let bytes = bytes.as_ref();
-        let mut copy = (bytes.len() <= BY_BYTES).then(|| self.connection.clone());
+        let mut shared = self.connection.clone();
+        let split = (bytes.len() <= BY_BYTES).then(|| self.connection.clone());
         self.connection.handle_bytes(self.now, bytes);
-        if let Some(copy) = &mut copy {
-            bytes.chunks(1).for_each(|byte| copy.handle_bytes(self.now, byte));
-            let (whole, split) = (unpoll(self.connection.clone(), self.now), unpoll(copy.clone(), self.now));
+        shared.handle_block(self.now, &Bytes::copy_from_slice(bytes));
+        assert_eq!(self.connection, shared, "copied and shared differ");
+        if let Some(mut split) = split {
+            bytes.chunks(1).for_each(|byte| split.handle_bytes(self.now, byte));
+            let (whole, split) = (unpoll(self.connection.clone(), self.now), unpoll(split, self.now));
             assert_eq!(whole, split, "whole and byte by byte differ");
         }
         self.settle()
