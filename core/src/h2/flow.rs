@@ -90,13 +90,8 @@ impl ReceiveWindow {
         self.left <= 0
     }
 
-    /// Whether the peer may send so much without another grant.
-    pub(crate) fn has_room_for(&self, count: u64) -> bool {
-        u64::try_from(self.left).is_ok_and(|left| count <= left)
-    }
-
-    /// The same, and whether the window is still open then. An empty frame that ends a body takes no room, but clients
-    /// of nghttp2 send none into a window that is shut.
+    /// Whether the peer may send so much without another grant, and the window is still open then. An empty frame that
+    /// ends a body takes no room, but clients of nghttp2 send none into a window that is shut.
     fn has_room_behind(&self, count: u64) -> bool {
         u64::try_from(self.left).is_ok_and(|left| count < left)
     }
@@ -111,9 +106,25 @@ impl ReceiveWindow {
     /// So much has been consumed: what is to be granted for it now, if anything. Nothing is where all that is still
     /// `expected` has room, and the end of it.
     pub(crate) fn consume(&mut self, count: u32, expected: Option<u64>) -> Option<u32> {
-        let taken = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
-        let held = u32::try_from(taken).unwrap_or(0);
+        let held = self.held();
         let count = count.min(held);
+        let most = self.most.min(self.size.saturating_mul(GROWTH));
+        let growth = if held == count { most.saturating_sub(self.size) } else { 0 };
+        self.grant(count, growth, expected)
+    }
+
+    /// The same for all that has come, where nobody reads it: for that the window does not grow.
+    pub(crate) fn throw_away(&mut self, expected: Option<u64>) -> Option<u32> {
+        self.grant(self.held(), 0, expected)
+    }
+
+    /// What has come and has not been consumed.
+    fn held(&self) -> u32 {
+        let held = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
+        u32::try_from(held).unwrap_or(0)
+    }
+
+    fn grant(&mut self, count: u32, growth: u32, expected: Option<u64>) -> Option<u32> {
         self.consumed = self.consumed.saturating_add(count);
         let half = self.size / 2;
         // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
@@ -123,8 +134,6 @@ impl ReceiveWindow {
         if self.consumed == 0 || !is_due || is_enough {
             return None;
         }
-        let most = self.most.min(self.size.saturating_mul(GROWTH));
-        let growth = if held == count { most.saturating_sub(self.size) } else { 0 };
         let grant = core::mem::take(&mut self.consumed).saturating_add(growth);
         self.size = self.size.saturating_add(growth);
         self.left = self.left.saturating_add_unsigned(grant);

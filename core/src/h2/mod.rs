@@ -268,7 +268,7 @@ impl Http2 {
         let late: Vec<(Number, Timer)> = late.map(|(number, due)| (number, due.timer)).collect();
         for (number, timer) in late {
             match timer {
-                Timer::Body if self.is_let_go(number) => self.stop_request(now, number),
+                Timer::LingerQuiet | Timer::Linger => self.stop_request(now, number),
                 Timer::Body => self.refuse_stream(now, number, PeerError::SlowBody),
                 timer => self.cancel(now, number, CancelReason::TimedOut(timer), Some(ErrorCode::CANCEL)),
             }
@@ -353,10 +353,12 @@ impl Http2 {
     /// The streams that wait for their peer, and until when. While the connection's window is shut none waits for a body.
     fn stream_waits<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = (Number, Due)> + 'a {
         let (timeouts, drain) = (&config.timeouts, self.life.drains());
-        let is_shut = self.intake.is_shut();
+        let (is_shut, alive) = (self.intake.is_shut(), self.life.alive());
         self.streams.iter().filter_map(move |stream| {
             let body = stream.life.body_due(timeouts, drain).filter(|_| !is_shut);
-            let due = body.into_iter().chain(stream.life.window_due(timeouts, drain)).min()?;
+            let rest = stream.life.rest_due(timeouts, drain, alive);
+            let window = stream.life.window_due(timeouts, drain);
+            let due = [body, rest, window].into_iter().flatten().min()?;
             Some((stream.number, due))
         })
     }
@@ -379,7 +381,7 @@ impl Http2 {
 
     /// The first request under way.
     pub(crate) fn active(&self) -> Option<StreamId> {
-        self.streams.iter().next().map(|stream| id_of(stream.number))
+        self.streams.first().map(id_of)
     }
 
     pub(crate) fn has_output(&self) -> bool {
@@ -413,6 +415,7 @@ impl Http2 {
         if self.life.is_ending() {
             self.inbox.clear();
             self.block = None;
+            self.stop_rests(now);
         }
     }
 
@@ -521,32 +524,46 @@ impl Http2 {
 
     /// The request is refused, with a response that says why where one can still be given.
     fn refuse_stream(&mut self, now: Instant, number: Number, error: PeerError) {
-        let Some(stream) = self.streams.get(number) else { return };
-        let receives = stream.life.receives();
-        let code = match stream.life.responding() {
-            Responding::Owed => {
+        let reason = CancelReason::Refused(error);
+        match self.streams.get(number).map(|stream| stream.life.responding()) {
+            None => {}
+            Some(Responding::Owed) => {
                 self.write_refusal(number, error.status());
-                receives.then_some(ErrorCode::NO_ERROR)
+                self.dismiss(now, number, reason);
             }
-            _ => Some(ErrorCode::CANCEL),
-        };
-        self.cancel(now, number, CancelReason::Refused(error), code);
+            Some(_) => self.cancel(now, number, reason, Some(ErrorCode::CANCEL)),
+        }
     }
 
-    /// Closes a stream that is through with both halves, or whose request nobody reads on.
+    /// Closes a stream whose handler has answered and is through with both halves, or goes on to its rest.
     fn part(&mut self, now: Instant, number: Number) {
-        let Some(stream) = self.streams.get_mut(number) else { return };
-        let rest = stream.rest();
-        match stream.life.part(now, rest) {
-            Parting::NotYet => return,
-            Parting::Whole => drop(self.remove(now, number)),
-            Parting::StopRequest => self.stop_request(now, number),
-            Parting::LetIn => {}
-        }
-        // It is answered, whatever becomes of the rest. What no handler has been told of was refused: that is no useful
-        // work.
-        if number <= self.told {
+        if self.part_unrewarded(now, number) != Parting::NotYet {
             self.patience.reward_response();
+        }
+    }
+
+    /// The same for one that the connection has answered itself: that is no useful work.
+    fn part_unrewarded(&mut self, now: Instant, number: Number) -> Parting {
+        let Some(stream) = self.streams.get_mut(number) else { return Parting::NotYet };
+        let parting = stream.life.part(now);
+        match parting {
+            Parting::NotYet => {}
+            Parting::Whole => drop(self.remove(now, number)),
+            Parting::LetIn => {
+                self.life.let_in();
+                self.grant_rest(number);
+            }
+        }
+        parting
+    }
+
+    /// Of a rest that is let come in nothing is held: all of its window is the peer's again.
+    fn grant_rest(&mut self, number: Number) {
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        if stream.life.lets_in()
+            && let Some(increment) = stream.window.throw_away(stream.expected)
+        {
+            self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
         }
     }
 
@@ -554,10 +571,18 @@ impl Http2 {
     fn stop_request(&mut self, now: Instant, number: Number) {
         let Some(stream) = self.remove(now, number) else { return };
         self.reset_stream(number, ErrorCode::NO_ERROR, stream.window);
-        self.life.given_up();
     }
 
-    /// The connection has given the response instead of the handler: nobody reads the rest of the request.
+    /// The connection ends, and reads no more: where a stream is left then, it has been answered.
+    fn stop_rests(&mut self, now: Instant) {
+        while let Some(number) = self.streams.first() {
+            self.stop_request(now, number);
+            self.wait_for_transport(now);
+        }
+    }
+
+    /// The connection has given the response instead of the handler, who hears why: nobody reads the rest of the
+    /// request.
     fn dismiss(&mut self, now: Instant, number: Number, reason: CancelReason) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         stream.life.end_response();
@@ -566,7 +591,8 @@ impl Http2 {
         if number <= self.told {
             self.events.push_back(Event::Cancelled { id, reason });
         }
-        self.unwant(now, number);
+        self.drop_body(now, number);
+        self.part_unrewarded(now, number);
     }
 
     /// Whether a stream's handler is through with it, and only the rest of its request is waited for.
@@ -581,6 +607,9 @@ impl Http2 {
         self.queued = self.queued.saturating_sub(stream.outgoing.queue.len());
         if stream.outgoing.place == Place::Scheduled {
             self.schedule.remove(number);
+        }
+        if stream.life.lets_in() {
+            self.life.rest_ended();
         }
         self.life.stream_closed(now);
         Some(stream)

@@ -23,7 +23,7 @@ use crate::h2::streams::{Place, Promise, ResponseBody, Stream};
 use crate::head::Trailers;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
-use crate::lifecycle::stream::{Life, Receiving, Rest};
+use crate::lifecycle::stream::{Life, Receiving};
 use crate::time::Instant;
 
 /// What the next byte belongs to.
@@ -70,7 +70,7 @@ impl Http2 {
                 Reading::Frame => self.read_frame(now, config, rest),
                 Reading::Body { number, left, padding, end_stream } => {
                     let body = BodyLeft { number, left, padding, end_stream };
-                    self.read_body_of(now, body, rest)
+                    self.read_body_of(now, &config.limits, body, rest)
                 }
                 Reading::Skip { left } => self.skip(left, rest),
             };
@@ -359,7 +359,7 @@ impl Http2 {
         let mut stream = self.begin_stream(limits, opening.number, Life::refused());
         stream.expected = announced;
         self.streams.push(stream);
-        self.part(now, opening.number);
+        self.part_unrewarded(now, opening.number);
     }
 
     fn begin_stream(&self, limits: &Limits, number: Number, life: Life) -> Stream {
@@ -417,7 +417,8 @@ impl Http2 {
             Ok(()) => {
                 self.grant(number, whole - head.body);
                 self.consume(now, whole - head.body);
-                if head.body > 0 {
+                // What nobody reads is no useful work.
+                if head.body > 0 && !self.is_let_go(number) {
                     self.patience.reward_frame(head.body as usize);
                 }
                 let end_stream = head.end_stream;
@@ -454,12 +455,12 @@ impl Http2 {
             *expected = left.ok_or(RefusedBody::Fault(Fault::LengthMismatch))?;
         }
         match limits.body {
-            Some(most) if stream.total > most && !stream.life.is_let_go() => Err(RefusedBody::TooLarge),
+            Some(most) if stream.total > most && stream.life.is_wanted() => Err(RefusedBody::TooLarge),
             _ => Ok(()),
         }
     }
 
-    fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
+    fn read_body_of(&mut self, now: Instant, limits: &Limits, body: BodyLeft, rest: &[u8]) -> Step {
         let BodyLeft { number, left, padding, end_stream } = body;
         if !self.streams.get(number).is_some_and(|stream| stream.life.is_wanted()) {
             // Nobody reads it: the rest of the frame is done with at once, however it comes.
@@ -467,7 +468,7 @@ impl Http2 {
             self.reading = Reading::Skip { left: left + padding };
             match end_stream {
                 true => self.end_request(now, number, None),
-                false => self.stop_if_stuck(now, number),
+                false => self.await_rest(limits, number),
             }
             return Step::Used(0);
         }
@@ -515,12 +516,13 @@ impl Http2 {
     /// END_STREAM came.
     fn end_request(&mut self, now: Instant, number: Number, trailers: Option<Trailers>) {
         let Some(stream) = self.streams.get_mut(number) else { return };
-        if stream.expected.is_some_and(|left| left > 0) {
-            return self.fail_stream(now, number, Fault::LengthMismatch);
-        }
         // It has parted from its handler: no other half is waited for.
         if stream.life.is_let_go() {
             return drop(self.remove(now, number));
+        }
+        // Where nobody reads it, a client may end it as soon as it sees the response, whatever it has announced.
+        if stream.life.is_wanted() && stream.expected.is_some_and(|left| left > 0) {
+            return self.fail_stream(now, number, Fault::LengthMismatch);
         }
         stream.life.received_all();
         if stream.life.is_wanted() {
@@ -529,13 +531,11 @@ impl Http2 {
         self.part(now, number);
     }
 
-    /// Where padding has taken room from a rest that is let come in, what is left of it would wait for a grant.
-    fn stop_if_stuck(&mut self, now: Instant, number: Number) {
-        if let Some(stream) = self.streams.get(number)
-            && stream.life.is_let_go()
-            && stream.rest() == Rest::Long
-        {
-            self.stop_request(now, number);
+    /// A frame of a body that nobody reads has come whole. What is larger than any body may be gets no more room.
+    fn await_rest(&mut self, limits: &Limits, number: Number) {
+        let total = self.streams.get(number).map_or(0, |stream| stream.total);
+        if limits.body.is_none_or(|most| total <= most) {
+            self.grant_rest(number);
         }
     }
 

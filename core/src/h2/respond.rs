@@ -200,8 +200,15 @@ impl Http2 {
         Ok(())
     }
 
-    /// Nobody reads the rest. The stream's window is granted no more; the connection's is for all.
-    pub(super) fn unwant(&mut self, now: Instant, number: Number) {
+    /// Nobody reads the rest.
+    fn unwant(&mut self, now: Instant, number: Number) {
+        self.drop_body(now, number);
+        self.part(now, number);
+    }
+
+    /// Throws away what has come of a request and what will. Until it is answered the stream's window is granted no
+    /// more; the connection's is for all.
+    pub(super) fn drop_body(&mut self, now: Instant, number: Number) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         let held = core::mem::take(&mut stream.held);
         stream.life.unwant();
@@ -210,7 +217,6 @@ impl Http2 {
             |event| !matches!(event, Event::Data { id: of, .. } | Event::End { id: of, .. } if *of == id),
         );
         self.consume(now, held);
-        self.part(now, number);
     }
 
     pub(crate) fn release(&mut self, now: Instant, id: StreamId, count: usize) -> Result<(), ApiMisuse> {

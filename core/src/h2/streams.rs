@@ -10,7 +10,7 @@ use crate::h1::head::Kind;
 use crate::h2::flow::{ReceiveWindow, SendWindow};
 use crate::h2::priority::Priority;
 use crate::lifecycle::http2::Number;
-use crate::lifecycle::stream::{Life, Rest};
+use crate::lifecycle::stream::Life;
 
 /// A stream that is not closed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -62,14 +62,6 @@ impl Stream {
     /// through a tunnel.
     pub(crate) fn waits_for_body(&self) -> bool {
         self.promise == Promise::None && self.kind != Kind::Connect
-    }
-
-    /// How much of the request is still to come, for one that nobody reads.
-    pub(crate) fn rest(&self) -> Rest {
-        match (self.expected, self.promise) {
-            (Some(count), Promise::None) if self.window.has_room_for(count) => Rest::Short,
-            _ => Rest::Long,
-        }
     }
 }
 
@@ -173,6 +165,11 @@ impl Streams {
     /// How many are likely to come.
     pub(crate) fn peak(&self) -> usize {
         self.peak
+    }
+
+    /// The one that was opened first.
+    pub(crate) fn first(&self) -> Option<Number> {
+        self.list.front().map(|stream| stream.number)
     }
 
     pub(crate) fn get(&self, number: Number) -> Option<&Stream> {

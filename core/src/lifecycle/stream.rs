@@ -14,7 +14,7 @@ pub(crate) enum Receiving {
     Peer { since: Instant },
     /// The handler: it has not asked for the body, has enough of it for now, or does not want it.
     Handler,
-    /// The peer, since then, though nobody reads it and the response is over: a short rest is let come in.
+    /// The peer, since then, though nobody reads it and the response is over: the rest is let come in.
     Rest { since: Instant },
     /// Nobody: END_STREAM has come.
     Ended,
@@ -51,15 +51,6 @@ pub(crate) enum Wanted {
     No,
 }
 
-/// What is still to come of a request that nobody reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Rest {
-    /// So little that the peer can send it without another word of ours.
-    Short,
-    /// More than that, or nobody knows how much, or the peer waits for a word to send it.
-    Long,
-}
-
 /// Where a stream stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Life {
@@ -73,9 +64,7 @@ pub(crate) struct Life {
 pub(crate) enum Parting {
     /// Both halves have ended.
     Whole,
-    /// The request still comes and nobody reads it: the peer is asked to stop, with NO_ERROR (section 8.1).
-    StopRequest,
-    /// The same, but what is left of it is short, and is let come in from now on.
+    /// The request still comes and nobody reads it: what is left of it is let come in from now on.
     LetIn,
     /// One of the halves is not over, or the rest is let come in already.
     NotYet,
@@ -95,7 +84,7 @@ impl Life {
 
     /// Some of the body came, or can come from now on.
     pub(crate) fn received(&mut self, now: Instant) {
-        if let Receiving::Peer { since } | Receiving::Rest { since } = &mut self.receiving {
+        if let Receiving::Peer { since } = &mut self.receiving {
             *since = now;
         }
     }
@@ -156,22 +145,20 @@ impl Life {
         self.responding = Responding::Ended;
     }
 
-    /// How a stream is to be closed, if it is; `rest` is what is still to come of its request.
+    /// How a stream is to be closed, if it is.
     ///
-    /// A client may well drop a response that it has whole when RST_STREAM overtakes its upload, though NO_ERROR is to
-    /// tell it not to (section 8.1). So what is short is let come in, and thrown away. It has the time of a body for
-    /// that, in all.
-    pub(crate) fn part(&mut self, now: Instant, rest: Rest) -> Parting {
+    /// RST_STREAM with NO_ERROR asks the peer to send no more of its request (section 8.1). But a client may well drop
+    /// a response that it has whole where that overtakes its upload, and one that looks for the response only behind its
+    /// upload never sees it. So what is left is let come in, and thrown away, for as long as an HTTP/1 connection would
+    /// linger for the same.
+    pub(crate) fn part(&mut self, now: Instant) -> Parting {
         match (self.responding, self.receiving, self.wanted) {
             (Responding::Ended, Receiving::Ended, _) => Parting::Whole,
             (Responding::Ended, Receiving::Rest { .. }, _) => Parting::NotYet,
-            (Responding::Ended, _, Wanted::No) => match rest {
-                Rest::Long => Parting::StopRequest,
-                Rest::Short => {
-                    self.receiving = Receiving::Rest { since: now };
-                    Parting::LetIn
-                }
-            },
+            (Responding::Ended, _, Wanted::No) => {
+                self.receiving = Receiving::Rest { since: now };
+                Parting::LetIn
+            }
             _ => Parting::NotYet,
         }
     }
@@ -191,6 +178,11 @@ impl Life {
         self.responding == Responding::Ended && self.wanted == Wanted::No
     }
 
+    /// Whether the rest of its request is let come in.
+    pub(crate) fn lets_in(&self) -> bool {
+        matches!(self.receiving, Receiving::Rest { .. })
+    }
+
     pub(crate) fn responding(&self) -> Responding {
         self.responding
     }
@@ -199,11 +191,17 @@ impl Life {
     #[inline]
     pub(crate) fn body_due(&self, timeouts: &Timeouts, drain: Option<Drain>) -> Option<Due> {
         match self.receiving {
-            Receiving::Peer { since } | Receiving::Rest { since } => {
-                Some(Timer::Body.due(timeouts, since, drain))
-            }
-            Receiving::Handler | Receiving::Ended => None,
+            Receiving::Peer { since } => Some(Timer::Body.due(timeouts, since, drain)),
+            Receiving::Handler | Receiving::Rest { .. } | Receiving::Ended => None,
         }
+    }
+
+    /// Until when the rest of the request may come in, if it may; `alive` is when the peer was last heard of.
+    #[inline]
+    pub(crate) fn rest_due(&self, timeouts: &Timeouts, drain: Option<Drain>, alive: Instant) -> Option<Due> {
+        let Receiving::Rest { since } = self.receiving else { return None };
+        let quiet = Timer::LingerQuiet.due(timeouts, since.max(alive), drain);
+        Some(quiet.min(Timer::Linger.due(timeouts, since, drain)))
     }
 
     /// Until when it waits for the peer's window, if it does.
