@@ -115,15 +115,14 @@ fn one_whose_handler_is_through_is_no_stream_to_it() {
     }
 }
 
-/// The window of a stream has 256 KiB: what is longer gets them again, and as many.
+/// The window of a stream has 256 KiB: what is longer is granted at once. curl 7.88 reads no more behind the answer.
 #[test]
 fn a_long_one_is_let_come_in_too() {
     let mut wire = Wire::greeted();
-    assert_eq!(answered_early(&mut wire, "1000000"), ANSWERED);
-    assert_eq!(upload(&mut wire, 131_072 - 5), "");
-    assert_eq!(upload(&mut wire, 1), "WINDOW_UPDATE 1 +131072");
-    assert_eq!(upload(&mut wire, 131_072), "WINDOW_UPDATE 1 +131072");
-    assert_eq!(upload(&mut wire, 1_000_000 - 2 * 131_072 - 8), ["WINDOW_UPDATE 1 +131072"; 4].join("; "));
+    // Four have come; all the others, and one to spare for the end.
+    let granted = 1_000_000 - 262_144 + 1;
+    assert_eq!(answered_early(&mut wire, "1000000"), format!("{ANSWERED}; WINDOW_UPDATE 1 +{granted}"));
+    assert_eq!(upload(&mut wire, 1_000_000 - 8), "");
     assert_eq!(wire.feed(frame::data(1, "half").end_stream()), "");
     assert_eq!(wire.connection.status().stream, None);
 }
@@ -132,20 +131,29 @@ fn a_long_one_is_let_come_in_too() {
 #[test]
 fn one_that_fits_the_window_to_the_octet_gets_room_for_its_end() {
     let mut wire = Wire::greeted();
-    assert_eq!(answered_early(&mut wire, "262144"), ANSWERED);
-    assert_eq!(upload(&mut wire, 262_144 - 4), "WINDOW_UPDATE 1 +131076");
+    assert_eq!(answered_early(&mut wire, "262143"), ANSWERED);
+    let mut wire = Wire::greeted();
+    assert_eq!(answered_early(&mut wire, "262144"), format!("{ANSWERED}; WINDOW_UPDATE 1 +1"));
+    assert_eq!(upload(&mut wire, 262_144 - 4), "");
     assert_eq!(wire.feed(frame::data(1, "").end_stream()), "");
     assert_eq!(wire.connection.status().stream, None);
 }
 
-/// While its handler worked its window was shut, and nobody knows how long it is.
+/// The window of the connection has 4 MiB. While the handler worked that of the stream was shut, and nobody knows how
+/// much is still to come, or it is more than that.
 #[test]
-fn one_whose_window_was_shut_is_granted_it_again_behind_the_answer() {
-    let mut wire = Wire::greeted();
-    begin(&mut wire, 1, &[]);
-    discard(&mut wire, 1);
-    assert_eq!(upload(&mut wire, 262_144), "");
-    assert_eq!(wire.answer(1, "ok"), format!("{ANSWERED}; WINDOW_UPDATE 1 +262144"));
+fn one_without_an_end_in_sight_is_granted_what_the_connection_may_send_and_no_more() {
+    for length in [None, Some(("content-length", "999999999"))] {
+        let mut wire = Wire::greeted();
+        begin(&mut wire, 1, length.as_slice());
+        discard(&mut wire, 1);
+        assert_eq!(upload(&mut wire, 262_144), "");
+        assert_eq!(wire.answer(1, "ok"), format!("{ANSWERED}; WINDOW_UPDATE 1 +4194304"));
+        assert_eq!(upload(&mut wire, 4_194_304), ["WINDOW_UPDATE 0 +2097152"; 2].join("; "));
+        assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
+        wire.feed(frame::data(1, "x"));
+        assert_eq!(wire.resets(1), [code::NO_ERROR]);
+    }
 }
 
 /// A client that waits for a word, and hears another, may send or not.
@@ -155,19 +163,6 @@ fn one_that_was_not_asked_for_may_still_come() {
     begin(&mut wire, 1, &[("content-length", "8"), ("expect", "100-continue")]);
     discard(&mut wire, 1);
     assert_eq!(wire.answer(1, "ok"), ANSWERED);
-    assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
-}
-
-/// What is larger than any body may be has the room that its window has, and no more.
-#[test]
-fn one_that_is_too_large_gets_no_more_room() {
-    let mut config = Config::default();
-    config.limits.body = Some(150_000);
-    let mut wire = Wire::greeted_with(&config, &[]);
-    let length = [("content-length", "1000000")];
-    assert_eq!(begin(&mut wire, 1, &length), "HEADERS 1 413 content-length=0 end");
-    assert_eq!(upload(&mut wire, 131_072), "WINDOW_UPDATE 1 +131072");
-    assert_eq!(upload(&mut wire, 262_144), "");
     assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
 }
 
@@ -183,7 +178,7 @@ fn one_that_outgrows_the_limit_while_it_is_answered_harms_no_answer() {
     assert_eq!(wire.feed(frame::data(1, "too long")), "");
     assert_eq!(wire.send(1, "ok"), "DATA 1 \"ok\"");
     assert_eq!(wire.feed(frame::data(1, "by far")), "");
-    assert_eq!(wire.finish(1, &[]), "DATA 1 \"\" end");
+    assert!(wire.finish(1, &[]).starts_with("DATA 1 \"\" end"));
     assert_eq!(wire.feed(frame::data(1, "").end_stream()), "");
     assert_eq!(wire.connection.status().stream, None);
 }
@@ -244,34 +239,31 @@ fn so_it_is_behind_one_that_ends_a_body_which_is_read() {
     config.limits.body = Some(5);
     let mut wire = Wire::greeted_with(&config, &[]);
     begin(&mut wire, 1, &[]);
-    assert_eq!(
-        wire.feed(frame::data(1, "too long")),
-        "cancelled 1: Refused(BodyTooLarge); HEADERS 1 413 content-length=0 end"
-    );
+    let large = "cancelled 1: Refused(BodyTooLarge); HEADERS 1 413 content-length=0 end";
+    assert!(wire.feed(frame::data(1, "too long")).starts_with(large));
     assert_eq!(wire.feed(frame::data(1, "by far").end_stream()), "");
-    assert_eq!(wire.connection.status().stream, None);
-    begin(&mut wire, 3, &[]);
+    assert_eq!((wire.resets(1), wire.connection.status().stream), (vec![], None));
+    begin(&mut wire, 3, &[("content-length", "5")]);
     let slow = "cancelled 3: Refused(SlowBody); HEADERS 3 408 content-length=0 end";
     wire.wait_millis(15_000);
     wire.feed(frame::ping([0; 8]));
     assert_eq!(wire.wait_millis(15_000), slow);
-    assert_eq!(wire.feed(frame::data(3, "at last").end_stream()), "");
+    assert_eq!(wire.feed(frame::data(3, "late!").end_stream()), "");
     assert_eq!(wire.connection.status().stream, None);
 }
 
-/// It takes room from what is still to come: that is granted.
+/// It takes room from what is still to come.
 #[test]
-fn one_that_padding_has_made_too_long_gets_room_for_that() {
+fn one_that_padding_has_made_too_long_is_not_waited_for() {
     let mut config = Config::default();
     config.limits.stream_window = 100;
     let mut wire = Wire::greeted_with(&config, &[]);
     assert_eq!(answered_early(&mut wire, "50"), ANSWERED);
-    assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "");
-    assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "");
+    for _ in 0..3 {
+        assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "");
+    }
     // 21 octets of room, for 34.
-    assert_eq!(wire.feed(frame::data(1, "half").padded(20)), "WINDOW_UPDATE 1 +79");
-    assert_eq!(wire.feed(frame::data(1, "").end_stream()), "");
-    assert_eq!(wire.connection.status().stream, None);
+    assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
 }
 
 #[test]

@@ -86,6 +86,10 @@ impl ReceiveWindow {
         Self { floor: -more, ..self }
     }
 
+    pub(crate) fn size(&self) -> u32 {
+        self.size
+    }
+
     pub(crate) fn is_shut(&self) -> bool {
         self.left <= 0
     }
@@ -106,25 +110,9 @@ impl ReceiveWindow {
     /// So much has been consumed: what is to be granted for it now, if anything. Nothing is where all that is still
     /// `expected` has room, and the end of it.
     pub(crate) fn consume(&mut self, count: u32, expected: Option<u64>) -> Option<u32> {
-        let held = self.held();
+        let taken = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
+        let held = u32::try_from(taken).unwrap_or(0);
         let count = count.min(held);
-        let most = self.most.min(self.size.saturating_mul(GROWTH));
-        let growth = if held == count { most.saturating_sub(self.size) } else { 0 };
-        self.grant(count, growth, expected)
-    }
-
-    /// The same for all that has come, where nobody reads it: for that the window does not grow.
-    pub(crate) fn throw_away(&mut self, expected: Option<u64>) -> Option<u32> {
-        self.grant(self.held(), 0, expected)
-    }
-
-    /// What has come and has not been consumed.
-    fn held(&self) -> u32 {
-        let held = i64::from(self.size) - i64::from(self.left) - i64::from(self.consumed);
-        u32::try_from(held).unwrap_or(0)
-    }
-
-    fn grant(&mut self, count: u32, growth: u32, expected: Option<u64>) -> Option<u32> {
         self.consumed = self.consumed.saturating_add(count);
         let half = self.size / 2;
         // Where little is left the other half may be held for long: what is free is granted, if it is worth a frame.
@@ -134,9 +122,23 @@ impl ReceiveWindow {
         if self.consumed == 0 || !is_due || is_enough {
             return None;
         }
+        let most = self.most.min(self.size.saturating_mul(GROWTH));
+        let growth = if held == count { most.saturating_sub(self.size) } else { 0 };
         let grant = core::mem::take(&mut self.consumed).saturating_add(growth);
         self.size = self.size.saturating_add(growth);
         self.left = self.left.saturating_add_unsigned(grant);
         Some(grant)
     }
+
+    /// What is still to come is thrown away: what is to be granted for that, once and for all. It is what is `expected`
+    /// and its end, up to `most`; where all of that has room already, nothing.
+    pub(crate) fn let_in(&mut self, most: u32, expected: Option<u64>) -> Option<u32> {
+        let whole = expected.map_or(u64::MAX, |expected| expected.saturating_add(1));
+        // The peer may still take the window for a larger one (section 6.9.2).
+        let most = u64::from(most.min(LARGEST - SendWindow::DEFAULT)).min(whole);
+        let grant = u32::try_from(i64::try_from(most).ok()? - i64::from(self.left)).ok()?;
+        self.left = self.left.saturating_add_unsigned(grant);
+        (grant > 0).then_some(grant)
+    }
+
 }

@@ -551,20 +551,16 @@ impl Http2 {
             Parting::Whole => drop(self.remove(now, number)),
             Parting::LetIn => {
                 self.life.let_in();
-                self.grant_rest(number);
+                // Nothing of it will be held: there may be as much as of all streams. It is granted at once, for there
+                // are clients who read no more behind the end of a response.
+                if stream.waits_for_body()
+                    && let Some(increment) = stream.window.let_in(self.intake.size(), stream.expected)
+                {
+                    self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
+                }
             }
         }
         parting
-    }
-
-    /// Of a rest that is let come in nothing is held: all of its window is the peer's again.
-    fn grant_rest(&mut self, number: Number) {
-        let Some(stream) = self.streams.get_mut(number) else { return };
-        if stream.life.lets_in()
-            && let Some(increment) = stream.window.throw_away(stream.expected)
-        {
-            self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
-        }
     }
 
     /// Closes a stream whose response is complete, and asks the peer to send no more of its request (section 8.1).

@@ -70,7 +70,7 @@ impl Http2 {
                 Reading::Frame => self.read_frame(now, config, rest),
                 Reading::Body { number, left, padding, end_stream } => {
                     let body = BodyLeft { number, left, padding, end_stream };
-                    self.read_body_of(now, &config.limits, body, rest)
+                    self.read_body_of(now, body, rest)
                 }
                 Reading::Skip { left } => self.skip(left, rest),
             };
@@ -460,15 +460,14 @@ impl Http2 {
         }
     }
 
-    fn read_body_of(&mut self, now: Instant, limits: &Limits, body: BodyLeft, rest: &[u8]) -> Step {
+    fn read_body_of(&mut self, now: Instant, body: BodyLeft, rest: &[u8]) -> Step {
         let BodyLeft { number, left, padding, end_stream } = body;
         if !self.streams.get(number).is_some_and(|stream| stream.life.is_wanted()) {
             // Nobody reads it: the rest of the frame is done with at once, however it comes.
             self.consume(now, left);
             self.reading = Reading::Skip { left: left + padding };
-            match end_stream {
-                true => self.end_request(now, number, None),
-                false => self.await_rest(limits, number),
+            if end_stream {
+                self.end_request(now, number, None);
             }
             return Step::Used(0);
         }
@@ -529,14 +528,6 @@ impl Http2 {
             self.events.push_back(Event::End { id: id_of(number), trailers });
         }
         self.part(now, number);
-    }
-
-    /// A frame of a body that nobody reads has come whole. What is larger than any body may be gets no more room.
-    fn await_rest(&mut self, limits: &Limits, number: Number) {
-        let total = self.streams.get(number).map_or(0, |stream| stream.total);
-        if limits.body.is_none_or(|most| total <= most) {
-            self.grant_rest(number);
-        }
     }
 
     /// DATA or HEADERS came for a stream that is closed: on its way since before the peer knew, or against the rules
