@@ -20,8 +20,7 @@ pub enum Timer {
     Handshake,
     /// When a request's head has begun and is not whole.
     Head,
-    /// When a request's body is awaited and no byte of it comes; or when the short rest of one that nobody reads has not
-    /// come whole.
+    /// When a request's body is awaited and no byte of it comes.
     Body,
     /// When bytes wait to be sent and the peer takes none.
     Write,
@@ -37,9 +36,10 @@ pub enum Timer {
     GoawayAck,
     /// When the PING behind the last response is not answered, and nothing shows that the peer still reads it.
     Receipt,
-    /// When the peer has been silent since our FIN.
+    /// When the peer has been silent since our FIN; or, on a stream of HTTP/2, since the end of a response to a request
+    /// that it has not sent whole.
     LingerQuiet,
-    /// When the peer still sends after our FIN.
+    /// When the peer still sends after that.
     Linger,
     /// When the drain's deadline comes.
     Grace,

@@ -140,19 +140,31 @@ fn one_that_fits_the_window_to_the_octet_gets_room_for_its_end() {
 }
 
 /// The window of the connection has 4 MiB. While the handler worked that of the stream was shut, and nobody knows how
-/// much is still to come, or it is more than that.
+/// much is still to come, or it is more than that and its client will see that it need not be sent.
 #[test]
 fn one_without_an_end_in_sight_is_granted_what_the_connection_may_send_and_no_more() {
-    for length in [None, Some(("content-length", "999999999"))] {
+    for (length, status) in [(None, 200), (Some(("content-length", "999999999")), 413)] {
         let mut wire = Wire::greeted();
         begin(&mut wire, 1, length.as_slice());
         discard(&mut wire, 1);
         assert_eq!(upload(&mut wire, 262_144), "");
-        assert_eq!(wire.answer(1, "ok"), format!("{ANSWERED}; WINDOW_UPDATE 1 +4194304"));
+        wire.respond(1, status, &[]);
+        assert_eq!(wire.finish(1, &[]), "DATA 1 \"\" end; WINDOW_UPDATE 1 +4194304");
         assert_eq!(upload(&mut wire, 4_194_304), ["WINDOW_UPDATE 0 +2097152"; 2].join("; "));
         assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
         wire.feed(frame::data(1, "x"));
         assert_eq!(wire.resets(1), [code::NO_ERROR]);
+    }
+}
+
+/// curl 7.88 would wait for a window for ever, and hear nothing any more.
+#[test]
+fn one_that_is_longer_than_that_is_stopped_at_once_where_its_client_goes_on() {
+    for (length, rest) in [(4_194_303, "; WINDOW_UPDATE 1 +3932160"), (4_194_304, "; RST_STREAM 1 NO_ERROR")] {
+        let mut wire = Wire::greeted();
+        begin(&mut wire, 1, &[("content-length", &length.to_string())]);
+        discard(&mut wire, 1);
+        assert_eq!(wire.answer(1, "ok"), format!("{ANSWERED}{rest}"));
     }
 }
 

@@ -96,7 +96,7 @@ impl ReceiveWindow {
 
     /// Whether the peer may send so much without another grant, and the window is still open then. An empty frame that
     /// ends a body takes no room, but clients of nghttp2 send none into a window that is shut.
-    fn has_room_behind(&self, count: u64) -> bool {
+    pub(crate) fn has_room_behind(&self, count: u64) -> bool {
         u64::try_from(self.left).is_ok_and(|left| count < left)
     }
 

@@ -545,10 +545,12 @@ impl Http2 {
     /// The same for one that the connection has answered itself: that is no useful work.
     fn part_unrewarded(&mut self, now: Instant, number: Number) -> Parting {
         let Some(stream) = self.streams.get_mut(number) else { return Parting::NotYet };
-        let parting = stream.life.part(now);
+        let rest = stream.rest(&self.intake);
+        let parting = stream.life.part(now, rest);
         match parting {
             Parting::NotYet => {}
             Parting::Whole => drop(self.remove(now, number)),
+            Parting::StopRequest => self.stop_request(now, number),
             Parting::LetIn => {
                 self.life.let_in();
                 // Nothing of it will be held: there may be as much as of all streams. It is granted at once, for there

@@ -17,7 +17,7 @@ use crate::h2::hpack::{self, Encoder};
 use crate::h2::repeat::Said;
 use crate::h2::streams::ResponseBody;
 use crate::head::{Field, ResponseHead, ResponseLength};
-use crate::lifecycle::stream::Responding;
+use crate::lifecycle::stream::{Responding, Verdict};
 use crate::time::Instant;
 
 /// What one stream may have waiting to be sent, and what it may in any case, however much the others have.
@@ -51,6 +51,7 @@ impl Http2 {
         let (number, most) = (stream.number, self.peer.max_frame_size);
         let end_stream = framing.body == ResponseBody::None;
         stream.outgoing.body = framing.body;
+        stream.outgoing.verdict = if head.status < 300 { Verdict::GoOn } else { Verdict::Stop };
         stream.life.begin_response();
         match same.and_then(|same| same.block(said, encoder)) {
             Some(block) => outbox.gather(|out| {

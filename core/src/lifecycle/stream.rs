@@ -51,6 +51,24 @@ pub(crate) enum Wanted {
     No,
 }
 
+/// What a response says to a client that still sends the request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Verdict {
+    /// Success: it goes on sending.
+    GoOn,
+    /// Anything else: it stops by itself once it has read that (RFC 9112 section 9.5).
+    Stop,
+}
+
+/// What is still to come of a request that nobody reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rest {
+    /// What the peer can send without another word of ours, or will not send, or nobody knows how much.
+    MayCome,
+    /// More than that.
+    TooLong,
+}
+
 /// Where a stream stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Life {
@@ -64,7 +82,9 @@ pub(crate) struct Life {
 pub(crate) enum Parting {
     /// Both halves have ended.
     Whole,
-    /// The request still comes and nobody reads it: what is left of it is let come in from now on.
+    /// The request still comes and nobody reads it: the peer is asked to stop, with NO_ERROR (section 8.1).
+    StopRequest,
+    /// The same, but what is left of it is let come in from now on.
     LetIn,
     /// One of the halves is not over, or the rest is let come in already.
     NotYet,
@@ -145,20 +165,24 @@ impl Life {
         self.responding = Responding::Ended;
     }
 
-    /// How a stream is to be closed, if it is.
+    /// How a stream is to be closed, if it is; `rest` is what is still to come of its request.
     ///
     /// RST_STREAM with NO_ERROR asks the peer to send no more of its request (section 8.1). But a client may well drop
     /// a response that it has whole where that overtakes its upload, and one that looks for the response only behind its
     /// upload never sees it. So what is left is let come in, and thrown away, for as long as an HTTP/1 connection would
-    /// linger for the same.
-    pub(crate) fn part(&mut self, now: Instant) -> Parting {
+    /// linger for the same. A success does not stop a client, and curl 7.88 would wait for ever for a window, deaf to
+    /// whatever else comes behind the response: where the upload is longer than that, it is told at once.
+    pub(crate) fn part(&mut self, now: Instant, rest: Rest) -> Parting {
         match (self.responding, self.receiving, self.wanted) {
             (Responding::Ended, Receiving::Ended, _) => Parting::Whole,
             (Responding::Ended, Receiving::Rest { .. }, _) => Parting::NotYet,
-            (Responding::Ended, _, Wanted::No) => {
-                self.receiving = Receiving::Rest { since: now };
-                Parting::LetIn
-            }
+            (Responding::Ended, _, Wanted::No) => match rest {
+                Rest::TooLong => Parting::StopRequest,
+                Rest::MayCome => {
+                    self.receiving = Receiving::Rest { since: now };
+                    Parting::LetIn
+                }
+            },
             _ => Parting::NotYet,
         }
     }
