@@ -135,7 +135,7 @@ impl fmt::Display for Timer {
             Self::Receipt => "the peer to read the last response",
             Self::GoawayAck => "the peer to hear that the server drains",
             Self::LastWord => "the peer to hear that it was cut",
-            Self::LingerQuiet | Self::Linger => "the peer's FIN",
+            Self::LingerQuiet | Self::Linger => "the peer's FIN, or the end of its request",
             Self::Grace => "the drain's deadline",
         })
     }

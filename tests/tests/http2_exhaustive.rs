@@ -191,7 +191,9 @@ fn a_body_that_nobody_reads_on_ends_quietly() {
     let soon = Duration::from_millis(12_500);
     explore(Script::new("a body of a known length, without an end", [never()]).stepwise().with_grace(soon));
     let sooner = Duration::from_millis(1_700);
-    explore(Script::new("a body without an end, soon cut", [never()]).stepwise().with_wakes(3).with_grace(sooner));
+    explore(
+        Script::new("a body without an end, soon cut", [never()]).stepwise().with_wakes(3).with_grace(sooner),
+    );
     let unread = [Aside::ReadLate, Aside::Fail];
     let unknown = Script::new("a body of unknown length", [post()]).stepwise().with_wakes(3);
     explore(narrow(unknown.with_grace(sooner)).with(&unread));

@@ -160,7 +160,8 @@ fn one_without_an_end_in_sight_is_granted_what_the_connection_may_send_and_no_mo
 /// curl 7.88 would wait for a window for ever, and hear nothing any more.
 #[test]
 fn one_that_is_longer_than_that_is_stopped_at_once_where_its_client_goes_on() {
-    for (length, rest) in [(4_194_303, "; WINDOW_UPDATE 1 +3932160"), (4_194_304, "; RST_STREAM 1 NO_ERROR")] {
+    for (length, rest) in [(4_194_303, "; WINDOW_UPDATE 1 +3932160"), (4_194_304, "; RST_STREAM 1 NO_ERROR")]
+    {
         let mut wire = Wire::greeted();
         begin(&mut wire, 1, &[("content-length", &length.to_string())]);
         discard(&mut wire, 1);

@@ -140,5 +140,4 @@ impl ReceiveWindow {
         self.left = self.left.saturating_add_unsigned(grant);
         (grant > 0).then_some(grant)
     }
-
 }
