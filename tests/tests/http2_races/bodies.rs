@@ -16,6 +16,7 @@ on_every_shell!(
     what_is_not_read_makes_room_before_its_response,
     what_is_read_late_makes_room_while_its_response_waits,
     an_upload_that_is_answered_early_may_be_sent_to_its_end,
+    an_upload_that_is_answered_early_is_none_to_be_cut,
     a_tunnel_whose_client_sends_nothing_is_at_its_end,
     the_body_of_a_request_that_no_handler_can_be_told_of_is_not_read,
 );
@@ -141,6 +142,20 @@ fn an_upload_that_is_answered_early_may_be_sent_to_its_end(shell: Shell) {
     }
     peer.send(frame::data(1, "").end_stream());
     assert_eq!(whole(&mut peer, 1).body, b"not read");
+    await_fin(&mut peer);
+    drop(peer);
+    assert_eq!(server.clean_report().served, 1);
+}
+
+/// Its client goes on for as long as it may: at the deadline nothing is lost by that.
+fn an_upload_that_is_answered_early_is_none_to_be_cut(shell: Shell) {
+    let server = patient().grace(300).start(shell, Handler::new(|_| async { text("not read") }));
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, "/");
+    assert_eq!(whole(&mut peer, 1).body, b"not read");
+    server.drain();
+    hear_of_the_drain(&mut peer);
+    peer.send(frame::data(1, "more"));
     await_fin(&mut peer);
     drop(peer);
     assert_eq!(server.clean_report().served, 1);
