@@ -56,9 +56,10 @@ pub struct Timeouts {
     pub ping_ack: Allowance,
     /// For the answer to the PING that goes with the notice of a GOAWAY. Default 1 s; 1 s.
     pub goaway_ack: Allowance,
-    /// After our FIN: for the next byte or the peer's FIN. Default 1 s.
+    /// After our FIN: for the next byte or the peer's FIN. The same for what is left of an HTTP/2 request that is
+    /// answered and that nobody reads on. Default 1 s.
     pub linger_quiet: Allowance,
-    /// After our FIN: for the peer's FIN in all. Default 5 s; 2 s.
+    /// After our FIN: for the peer's FIN in all. The same for what is left of such a request. Default 5 s; 2 s.
     pub linger: Allowance,
     /// At the drain's deadline: for an HTTP/2 peer to take the word that its streams were cut. Default 100 ms.
     pub last_word: Allowance,

@@ -20,8 +20,7 @@ pub enum Timer {
     Handshake,
     /// When a request's head has begun and is not whole.
     Head,
-    /// When a request's body is awaited and no byte of it comes; or when the short rest of one that nobody reads has not
-    /// come whole.
+    /// When a request's body is awaited and no byte of it comes.
     Body,
     /// When bytes wait to be sent and the peer takes none.
     Write,
@@ -37,9 +36,10 @@ pub enum Timer {
     GoawayAck,
     /// When the PING behind the last response is not answered, and nothing shows that the peer still reads it.
     Receipt,
-    /// When the peer has been silent since our FIN.
+    /// When the peer has been silent since our FIN; or, on a stream of HTTP/2, since the end of a response to a request
+    /// that it has not sent whole.
     LingerQuiet,
-    /// When the peer still sends after our FIN.
+    /// When the peer still sends after that.
     Linger,
     /// When the drain's deadline comes.
     Grace,
@@ -135,7 +135,7 @@ impl fmt::Display for Timer {
             Self::Receipt => "the peer to read the last response",
             Self::GoawayAck => "the peer to hear that the server drains",
             Self::LastWord => "the peer to hear that it was cut",
-            Self::LingerQuiet | Self::Linger => "the peer's FIN",
+            Self::LingerQuiet | Self::Linger => "the peer's FIN, or the end of its request",
             Self::Grace => "the drain's deadline",
         })
     }

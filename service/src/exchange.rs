@@ -276,8 +276,12 @@ where
         let this = self.project();
         let Some(channel) = this.incoming else { return };
         let interest = meet_demand(channel, cx.waker(), scene, *this.id);
-        // One whose handler is through is not kept for what its reader has still to take.
-        if interest.is_over() || (matches!(*this.state, State::Done) && channel.has_ended()) {
+        if interest.is_over() {
+            *this.incoming = None;
+        } else if matches!(*this.state, State::Done) && channel.has_ended() {
+            // One whose handler is through is not kept for what its reader has still to take: nobody would hear of that.
+            // Where its response waits for the peer, the others wait for the room that it holds.
+            let _ = scene.connection.release(scene.now, *this.id, usize::MAX);
             *this.incoming = None;
         }
     }

@@ -481,8 +481,9 @@ mod holding {
         wire.wait_millis(15_000);
         wire.feed(frame::ping([0; 8]));
         wire.wait_millis(15_000);
-        assert_eq!(wire.connection.status().stream, None);
         assert_eq!(wire.reply(255).status, 408);
+        wire.wait_millis(1_000);
+        assert_eq!(wire.connection.status().stream, None);
         assert_eq!(wire.get(257, "/"), "request 257 GET /");
     }
 

@@ -170,7 +170,7 @@ fn no_stream_with_a_body_is_lost_however_it_is_read() {
     explore(Script::new("a body without an end", [post().without_end(), Stream::get()]).with(&[Aside::Fin]));
 }
 
-/// Of a request whose response is over: with a length, it is waited for; without one, it is stopped.
+/// Of a request whose response is over: it is let come in for a while, and stopped then.
 #[test]
 fn a_body_that_nobody_reads_on_ends_quietly() {
     let sized = || post().saying(Says::Length);
@@ -187,9 +187,16 @@ fn a_body_that_nobody_reads_on_ends_quietly() {
     let small = |config: &mut Config| config.limits.head = 200;
     let refused = Script::new("a body of a known length behind a head too large", too_large);
     explore(refused.configured(small).with(&[Aside::Reset]));
-    let never = sized().without_end();
+    let never = || sized().without_end();
     let soon = Duration::from_millis(12_500);
-    explore(Script::new("a body of a known length, without an end", [never]).stepwise().with_grace(soon));
+    explore(Script::new("a body of a known length, without an end", [never()]).stepwise().with_grace(soon));
+    let sooner = Duration::from_millis(1_700);
+    explore(
+        Script::new("a body without an end, soon cut", [never()]).stepwise().with_wakes(3).with_grace(sooner),
+    );
+    let unread = [Aside::ReadLate, Aside::Fail];
+    let unknown = Script::new("a body of unknown length", [post()]).stepwise().with_wakes(3);
+    explore(narrow(unknown.with_grace(sooner)).with(&unread));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the exploration and the properties of HTTP/2 have found, each in its shortest form.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lameduck_core::{
     CloseReason, Config, Connection, Date, Event, Instant, ResponseHead, ResponseLength, StreamId, Transmit,
@@ -143,8 +144,11 @@ fn what_was_on_its_way_to_a_stream_that_is_reset_is_ignored() {
     let head = ResponseHead { status: 204, fields: [], length: ResponseLength::Unknown };
     wire.connection.respond(NOW, StreamId(1), head).expect("the request is there");
     wire.connection.finish(NOW, StreamId(1), []).expect("the response has no body");
+    wire.settle(NOW);
+    let later = NOW + Duration::from_secs(1);
+    wire.connection.handle_timeout(later);
     let stop = Sent::RstStream { stream: 1, code: code::NO_ERROR };
-    assert_eq!(wire.settle(NOW).last(), Some(&stop));
+    assert_eq!(wire.settle(later).last(), Some(&stop));
     for _ in 0..3 {
         assert_eq!(wire.feed(frame::data(1, "on its way")), []);
     }

@@ -264,8 +264,8 @@ mod bodies {
         let mut wire = Wire::greeted();
         wire.post(1, "/");
         wire.connection.discard_body(wire.now(), StreamId(1)).expect("the request is there");
-        let said = wire.answer(1, "ok");
-        assert_eq!(said, format!("{ANSWERED}; RST_STREAM 1 NO_ERROR"));
+        assert_eq!(wire.answer(1, "ok"), format!("{ANSWERED}; WINDOW_UPDATE 1 +3932160"));
+        assert_eq!(wire.wait_millis(1_000), "RST_STREAM 1 NO_ERROR");
         // It was on its way: ignored, and not an error.
         assert_eq!(wire.feed(frame::data(1, "more")), "");
         assert_eq!(wire.feed(frame::data(1, "more").end_stream()), "");
@@ -464,7 +464,7 @@ mod resets {
             wire.settle(),
             "cancelled 1: BrokenOff; cancelled 3: BrokenOff; cancelled 5: BrokenOff; \
              HEADERS 1 500 content-length=0 end; HEADERS 3 500 content-length=0 end; \
-             RST_STREAM 3 NO_ERROR; RST_STREAM 5 INTERNAL_ERROR"
+             WINDOW_UPDATE 3 +3932160; RST_STREAM 5 INTERNAL_ERROR"
         );
     }
 
@@ -485,7 +485,9 @@ mod resets {
         wire.post(1, "/");
         wire.answer(1, "ok");
         wire.connection.reset(wire.now(), StreamId(1)).expect("its body still comes in");
-        assert_eq!(wire.grant(1, 2), "DATA 1 \"ok\" end; RST_STREAM 1 NO_ERROR");
+        assert_eq!(wire.grant(1, 2), "DATA 1 \"ok\" end; WINDOW_UPDATE 1 +3932160");
+        assert_eq!(wire.feed(frame::data(1, "").end_stream()), "");
+        assert_eq!(wire.connection.status().stream, None);
     }
 }
 
@@ -539,7 +541,8 @@ mod tunnels {
         wire.connection.discard_body(wire.now(), StreamId(1)).expect("the request is there");
         let said = wire.respond(1, 403, &[("content-length", "0")]);
         assert_eq!(said, "HEADERS 1 403 content-length=0 end");
-        assert_eq!(wire.finish(1, &[]), "RST_STREAM 1 NO_ERROR");
+        assert_eq!(wire.finish(1, &[]), "");
+        assert_eq!(wire.wait_millis(1_000), "RST_STREAM 1 NO_ERROR");
     }
 
     #[test]

@@ -86,18 +86,17 @@ impl ReceiveWindow {
         Self { floor: -more, ..self }
     }
 
+    pub(crate) fn size(&self) -> u32 {
+        self.size
+    }
+
     pub(crate) fn is_shut(&self) -> bool {
         self.left <= 0
     }
 
-    /// Whether the peer may send so much without another grant.
-    pub(crate) fn has_room_for(&self, count: u64) -> bool {
-        u64::try_from(self.left).is_ok_and(|left| count <= left)
-    }
-
-    /// The same, and whether the window is still open then. An empty frame that ends a body takes no room, but clients
-    /// of nghttp2 send none into a window that is shut.
-    fn has_room_behind(&self, count: u64) -> bool {
+    /// Whether the peer may send so much without another grant, and the window is still open then. An empty frame that
+    /// ends a body takes no room, but clients of nghttp2 send none into a window that is shut.
+    pub(crate) fn has_room_behind(&self, count: u64) -> bool {
         u64::try_from(self.left).is_ok_and(|left| count < left)
     }
 
@@ -129,5 +128,16 @@ impl ReceiveWindow {
         self.size = self.size.saturating_add(growth);
         self.left = self.left.saturating_add_unsigned(grant);
         Some(grant)
+    }
+
+    /// What is still to come is thrown away: what is to be granted for that, once and for all. It is what is `expected`
+    /// and its end, up to `most`; where all of that has room already, nothing.
+    pub(crate) fn let_in(&mut self, most: u32, expected: Option<u64>) -> Option<u32> {
+        let whole = expected.map_or(u64::MAX, |expected| expected.saturating_add(1));
+        // The peer may still take the window for a larger one (section 6.9.2).
+        let most = u64::from(most.min(LARGEST - SendWindow::DEFAULT)).min(whole);
+        let grant = u32::try_from(i64::try_from(most).ok()? - i64::from(self.left)).ok()?;
+        self.left = self.left.saturating_add_unsigned(grant);
+        (grant > 0).then_some(grant)
     }
 }

@@ -266,13 +266,13 @@ impl Http2 {
             return;
         }
         let late = self.streams.iter().filter_map(|stream| {
-            let due = self.stream_due(config, self.body_since(stream), stream.life.window_since());
+            let due = self.waits_of(stream).due(config, &self.life);
             due.filter(|due| due.at <= now).map(|due| (stream.number, due.timer))
         });
         let late: Vec<(Number, Timer)> = late.collect();
         for (number, timer) in late {
             match timer {
-                Timer::Body if self.is_let_go(number) => self.stop_request(now, number),
+                Timer::LingerQuiet | Timer::Linger => self.stop_request(now, number),
                 Timer::Body => self.refuse_stream(now, number, PeerError::SlowBody),
                 timer => self.cancel(now, number, CancelReason::TimedOut(timer), Some(ErrorCode::CANCEL)),
             }
@@ -353,25 +353,17 @@ impl Http2 {
     // Getters.
 
     pub(crate) fn due(&self, config: &Config) -> Option<Due> {
-        // Of those that wait for the same, the time of the one that began first is over first.
-        let body = self.streams.iter().filter_map(|stream| self.body_since(stream)).min();
-        let window = match self.queued {
-            0 => None,
-            _ => self.streams.iter().filter_map(|stream| stream.life.window_since()).min(),
-        };
-        self.life.due(&config.timeouts).into_iter().chain(self.stream_due(config, body, window)).min()
+        let waits = self.streams.iter().map(|stream| self.waits_of(stream)).fold(Waits::default(), Waits::or);
+        self.life.due(&config.timeouts).into_iter().chain(waits.due(config, &self.life)).min()
     }
 
-    /// Until when a stream waits that has waited for its body, or for its window, since then.
-    fn stream_due(&self, config: &Config, body: Option<Instant>, window: Option<Instant>) -> Option<Due> {
-        let due = |timer: Timer, since| timer.due(&config.timeouts, since, self.life.drains());
-        let body = body.map(|since| due(Timer::Body, since));
-        body.into_iter().chain(window.map(|since| due(Timer::Window, since))).min()
-    }
-
-    /// Since when a stream waits for more of its body. While the connection's window is shut none does.
-    fn body_since(&self, stream: &Stream) -> Option<Instant> {
-        stream.life.body_since().filter(|_| !self.intake.is_shut())
+    /// What a stream waits for. While the connection's window is shut none waits for a body.
+    fn waits_of(&self, stream: &Stream) -> Waits {
+        Waits {
+            body: stream.life.body_since().filter(|_| !self.intake.is_shut()),
+            rest: stream.life.rest_since(),
+            window: stream.life.window_since(),
+        }
     }
 
     pub(crate) fn drains(&self) -> Option<Drain> {
@@ -392,7 +384,7 @@ impl Http2 {
 
     /// The first request under way.
     pub(crate) fn active(&self) -> Option<StreamId> {
-        self.streams.iter().next().map(|stream| id_of(stream.number))
+        self.streams.first().map(id_of)
     }
 
     pub(crate) fn has_output(&self) -> bool {
@@ -426,6 +418,7 @@ impl Http2 {
         if self.life.is_ending() {
             self.inbox.clear();
             self.block = None;
+            self.stop_rests(now);
         }
     }
 
@@ -504,14 +497,15 @@ impl Http2 {
 
     /// Gives a stream up; `code` is what the peer is told, where it is.
     fn cancel(&mut self, now: Instant, number: Number, reason: CancelReason, code: Option<ErrorCode>) {
-        let Some(stream) = self.remove(now, number) else { return };
+        let is_told = self.streams.get(number).is_some_and(|stream| stream.is_with_handler(self.told));
+        let Some(window) = self.remove(now, number) else { return };
         let id = id_of(number);
         self.events.retain(|event| content_of(event) != Some(id));
-        if stream.is_with_handler(self.told) {
+        if is_told {
             self.events.push_back(Event::Cancelled { id, reason });
         }
         if let Some(code) = code {
-            self.reset_stream(number, code, stream.window);
+            self.reset_stream(number, code, window);
             self.life.given_up();
         }
     }
@@ -534,43 +528,65 @@ impl Http2 {
 
     /// The request is refused, with a response that says why where one can still be given.
     fn refuse_stream(&mut self, now: Instant, number: Number, error: PeerError) {
-        let Some(stream) = self.streams.get(number) else { return };
-        let receives = stream.life.receives();
-        let code = match stream.life.responding() {
-            Responding::Owed => {
+        let reason = CancelReason::Refused(error);
+        match self.streams.get(number).map(|stream| stream.life.responding()) {
+            None => {}
+            Some(Responding::Owed) => {
                 self.write_refusal(number, error.status());
-                receives.then_some(ErrorCode::NO_ERROR)
+                self.dismiss(now, number, reason);
             }
-            _ => Some(ErrorCode::CANCEL),
-        };
-        self.cancel(now, number, CancelReason::Refused(error), code);
+            Some(_) => self.cancel(now, number, reason, Some(ErrorCode::CANCEL)),
+        }
     }
 
-    /// Closes a stream that is through with both halves, or whose request nobody reads on.
+    /// Closes a stream whose handler has answered and is through with both halves, or goes on to its rest.
     fn part(&mut self, now: Instant, number: Number) {
-        let Some(stream) = self.streams.get_mut(number) else { return };
-        let rest = stream.rest();
-        match stream.life.part(now, rest) {
-            Parting::NotYet => return,
-            Parting::Whole => drop(self.remove(now, number)),
-            Parting::StopRequest => self.stop_request(now, number),
-            Parting::LetIn => {}
-        }
-        // It is answered, whatever becomes of the rest. What no handler has been told of was refused: that is no useful
-        // work.
-        if number <= self.told {
+        if self.part_unrewarded(now, number) != Parting::NotYet {
             self.patience.reward_response();
         }
     }
 
-    /// Closes a stream whose response is complete, and asks the peer to send no more of its request (section 8.1).
-    fn stop_request(&mut self, now: Instant, number: Number) {
-        let Some(stream) = self.remove(now, number) else { return };
-        self.reset_stream(number, ErrorCode::NO_ERROR, stream.window);
-        self.life.given_up();
+    /// The same for one that the connection has answered itself: that is no useful work.
+    fn part_unrewarded(&mut self, now: Instant, number: Number) -> Parting {
+        let Some(stream) = self.streams.get_mut(number) else { return Parting::NotYet };
+        let rest = stream.rest(&self.intake);
+        let parting = stream.life.part(now, rest);
+        match parting {
+            Parting::NotYet => {}
+            Parting::Whole => {
+                self.remove(now, number);
+            }
+            Parting::StopRequest => self.stop_request(now, number),
+            Parting::LetIn => {
+                self.life.let_in();
+                // Nothing of it will be held: there may be as much as of all streams. It is granted at once, for there
+                // are clients who read no more behind the end of a response.
+                if stream.waits_for_body()
+                    && let Some(increment) = stream.window.let_in(self.intake.size(), stream.expected)
+                {
+                    self.outbox.gather(|out| WindowUpdate { stream: number, increment }.write(out));
+                }
+            }
+        }
+        parting
     }
 
-    /// The connection has given the response instead of the handler: nobody reads the rest of the request.
+    /// Closes a stream whose response is complete, and asks the peer to send no more of its request (section 8.1).
+    fn stop_request(&mut self, now: Instant, number: Number) {
+        let Some(window) = self.remove(now, number) else { return };
+        self.reset_stream(number, ErrorCode::NO_ERROR, window);
+    }
+
+    /// The connection ends, and reads no more: where a stream is left then, it has been answered.
+    fn stop_rests(&mut self, now: Instant) {
+        while let Some(number) = self.streams.first() {
+            self.stop_request(now, number);
+            self.wait_for_transport(now);
+        }
+    }
+
+    /// The connection has given the response instead of the handler, who hears why: nobody reads the rest of the
+    /// request.
     fn dismiss(&mut self, now: Instant, number: Number, reason: CancelReason) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         stream.life.end_response();
@@ -579,7 +595,8 @@ impl Http2 {
         if number <= self.told {
             self.events.push_back(Event::Cancelled { id, reason });
         }
-        self.unwant(now, number);
+        self.drop_body(now, number);
+        self.part_unrewarded(now, number);
     }
 
     /// Whether a stream's handler is through with it, and only the rest of its request is waited for.
@@ -587,16 +604,22 @@ impl Http2 {
         self.streams.get(number).is_some_and(|stream| stream.life.is_let_go())
     }
 
-    /// A stream is closed: what it held of the windows and queues is given back.
-    fn remove(&mut self, now: Instant, number: Number) -> Option<Stream> {
-        let stream = self.streams.remove(number)?;
-        self.consume(now, stream.held);
+    /// A stream is closed: what it held of the windows and queues is given back. What the peer may have sent on it before
+    /// it knows.
+    fn remove(&mut self, now: Instant, number: Number) -> Option<ReceiveWindow> {
+        let stream = self.streams.get(number)?;
+        let (held, window) = (stream.held, stream.window.clone());
         self.queued = self.queued.saturating_sub(stream.outgoing.queue.len());
         if stream.outgoing.place == Place::Scheduled {
             self.schedule.remove(number);
         }
+        if stream.life.lets_in() {
+            self.life.rest_ended();
+        }
         self.life.stream_closed(now);
-        Some(stream)
+        self.streams.remove(number);
+        self.consume(now, held);
+        Some(window)
     }
 
     /// Bytes of DATA are done with, as far as the connection's window is concerned. Where it was shut, no stream could
@@ -641,6 +664,36 @@ impl Http2 {
     fn expect_stream(&self, id: StreamId) -> Result<&Stream, ApiMisuse> {
         let stream = number_of(id).and_then(|number| self.streams.get(number));
         stream.filter(|stream| !stream.life.is_let_go()).ok_or(ApiMisuse::UnknownStream)
+    }
+}
+
+/// Since when streams have waited for their peer, by what they wait for.
+#[derive(Clone, Copy, Default)]
+struct Waits {
+    body: Option<Instant>,
+    rest: Option<Instant>,
+    window: Option<Instant>,
+}
+
+impl Waits {
+    /// Those that began first: of two that wait for the same, the time of that one is over first.
+    fn or(self, other: Self) -> Self {
+        let first = |one: Option<Instant>, other| one.into_iter().chain(other).min();
+        Self {
+            body: first(self.body, other.body),
+            rest: first(self.rest, other.rest),
+            window: first(self.window, other.window),
+        }
+    }
+
+    /// When the first of them is over.
+    fn due(self, config: &Config, life: &Lifecycle) -> Option<Due> {
+        let due = |timer: Timer, since| timer.due(&config.timeouts, since, life.drains());
+        let body = self.body.map(|since| due(Timer::Body, since));
+        let quiet = self.rest.map(|since| due(Timer::LingerQuiet, since.max(life.alive())));
+        let linger = self.rest.map(|since| due(Timer::Linger, since));
+        let window = self.window.map(|since| due(Timer::Window, since));
+        [body, quiet, linger, window].into_iter().flatten().min()
     }
 }
 

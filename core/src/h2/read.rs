@@ -23,7 +23,7 @@ use crate::head::Trailers;
 use crate::input::Input;
 use crate::lifecycle::http2::{Ack, Admission, Leaving, Number, Phase};
 use crate::lifecycle::patience::Annoyance;
-use crate::lifecycle::stream::{Life, Receiving, Rest};
+use crate::lifecycle::stream::{Life, Receiving};
 use crate::time::Instant;
 
 /// What the next byte belongs to.
@@ -367,7 +367,7 @@ impl Http2 {
         let mut stream = self.begin_stream(limits, opening.number, Life::refused());
         stream.expected = announced;
         self.streams.push(stream);
-        self.part(now, opening.number);
+        self.part_unrewarded(now, opening.number);
     }
 
     fn begin_stream(&self, limits: &Limits, number: Number, life: Life) -> Stream {
@@ -424,7 +424,8 @@ impl Http2 {
         match self.admit_body(&config.limits, head) {
             Ok(()) => {
                 self.consume(now, whole - head.body);
-                if head.body > 0 {
+                // What nobody reads is no useful work.
+                if head.body > 0 && !self.is_let_go(number) {
                     self.patience.reward_frame(head.body as usize);
                 }
                 let end_stream = head.end_stream;
@@ -462,7 +463,7 @@ impl Http2 {
             *expected = left.ok_or(RefusedBody::Fault(Fault::LengthMismatch))?;
         }
         match limits.body {
-            Some(most) if stream.total > most && !stream.life.is_let_go() => Err(RefusedBody::TooLarge),
+            Some(most) if stream.total > most && stream.life.is_wanted() => Err(RefusedBody::TooLarge),
             _ => {
                 // The padding is done with.
                 grant(stream, outbox, head.flow_controlled() - head.body);
@@ -477,9 +478,8 @@ impl Http2 {
             // Nobody reads it: the rest of the frame is done with at once, however it comes.
             self.consume(now, left);
             self.reading = Reading::Skip { left: left + padding };
-            match end_stream {
-                true => self.end_request(now, number, None),
-                false => self.stop_if_stuck(now, number),
+            if end_stream {
+                self.end_request(now, number, None);
             }
             return Step::Used(0);
         }
@@ -525,28 +525,20 @@ impl Http2 {
     /// END_STREAM came.
     fn end_request(&mut self, now: Instant, number: Number, trailers: Option<Trailers>) {
         let Some(stream) = self.streams.get_mut(number) else { return };
-        if stream.expected.is_some_and(|left| left > 0) {
-            return self.fail_stream(now, number, Fault::LengthMismatch);
-        }
         // It has parted from its handler: no other half is waited for.
         if stream.life.is_let_go() {
-            return drop(self.remove(now, number));
+            self.remove(now, number);
+            return;
+        }
+        // Where nobody reads it, a client may end it as soon as it sees the response, whatever it has announced.
+        if stream.life.is_wanted() && stream.expected.is_some_and(|left| left > 0) {
+            return self.fail_stream(now, number, Fault::LengthMismatch);
         }
         stream.life.received_all();
         if stream.life.is_wanted() {
             self.events.push_back(Event::End { id: id_of(number), trailers });
         }
         self.part(now, number);
-    }
-
-    /// Where padding has taken room from a rest that is let come in, what is left of it would wait for a grant.
-    fn stop_if_stuck(&mut self, now: Instant, number: Number) {
-        if let Some(stream) = self.streams.get(number)
-            && stream.life.is_let_go()
-            && stream.rest() == Rest::Long
-        {
-            self.stop_request(now, number);
-        }
     }
 
     /// DATA or HEADERS came for a stream that is closed: on its way since before the peer knew, or against the rules

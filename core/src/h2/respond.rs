@@ -17,7 +17,7 @@ use crate::h2::hpack::{self, Encoder};
 use crate::h2::repeat::Said;
 use crate::h2::streams::ResponseBody;
 use crate::head::{Field, ResponseHead, ResponseLength};
-use crate::lifecycle::stream::Responding;
+use crate::lifecycle::stream::{Responding, Verdict};
 use crate::outbox::Outbox;
 use crate::time::Instant;
 
@@ -52,6 +52,7 @@ impl Http2 {
         let (number, most) = (stream.number, self.peer.max_frame_size);
         let end_stream = framing.body == ResponseBody::None;
         stream.outgoing.body = framing.body;
+        stream.outgoing.verdict = if head.status < 300 { Verdict::GoOn } else { Verdict::Stop };
         stream.life.begin_response();
         match same.and_then(|same| same.block(said, encoder)) {
             Some(block) => outbox.gather(|out| {
@@ -201,8 +202,15 @@ impl Http2 {
         Ok(())
     }
 
-    /// Nobody reads the rest. The stream's window is granted no more; the connection's is for all.
-    pub(super) fn unwant(&mut self, now: Instant, number: Number) {
+    /// Nobody reads the rest.
+    fn unwant(&mut self, now: Instant, number: Number) {
+        self.drop_body(now, number);
+        self.part(now, number);
+    }
+
+    /// Throws away what has come of a request and what will. Until it is answered the stream's window is granted no
+    /// more; the connection's is for all.
+    pub(super) fn drop_body(&mut self, now: Instant, number: Number) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         let held = core::mem::take(&mut stream.held);
         stream.life.unwant();
@@ -211,7 +219,6 @@ impl Http2 {
             |event| !matches!(event, Event::Data { id: of, .. } | Event::End { id: of, .. } if *of == id),
         );
         self.consume(now, held);
-        self.part(now, number);
     }
 
     pub(crate) fn release(&mut self, now: Instant, id: StreamId, count: usize) -> Result<(), ApiMisuse> {

@@ -10,7 +10,7 @@ use crate::h1::head::Kind;
 use crate::h2::flow::{ReceiveWindow, SendWindow};
 use crate::h2::priority::Priority;
 use crate::lifecycle::http2::Number;
-use crate::lifecycle::stream::{Life, Rest};
+use crate::lifecycle::stream::{Life, Rest, Verdict};
 
 /// A stream that is not closed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -45,6 +45,7 @@ impl Stream {
                 window: outgoing,
                 priority: Priority::default(),
                 place: Place::Aside,
+                verdict: Verdict::Stop,
                 body: ResponseBody::Unknown,
                 queue: Queue::default(),
                 trailers: None,
@@ -64,11 +65,11 @@ impl Stream {
         self.promise == Promise::None && self.kind != Kind::Connect
     }
 
-    /// How much of the request is still to come, for one that nobody reads.
-    pub(crate) fn rest(&self) -> Rest {
-        match (self.expected, self.promise) {
-            (Some(count), Promise::None) if self.window.has_room_for(count) => Rest::Short,
-            _ => Rest::Long,
+    /// What is still to come of the request, for one that nobody reads; `connection` is the window of all streams.
+    pub(crate) fn rest(&self, connection: &ReceiveWindow) -> Rest {
+        match (self.expected, self.outgoing.verdict) {
+            (Some(expected), Verdict::GoOn) if !connection.has_room_behind(expected) => Rest::TooLong,
+            _ => Rest::MayCome,
         }
     }
 }
@@ -86,6 +87,7 @@ pub(crate) struct Outgoing {
     pub(crate) window: SendWindow,
     pub(crate) priority: Priority,
     pub(crate) place: Place,
+    pub(crate) verdict: Verdict,
     pub(crate) body: ResponseBody,
     pub(crate) queue: Queue,
     /// The field block of the trailers, encoded so that it stands for itself.
@@ -175,6 +177,11 @@ impl Streams {
         self.peak
     }
 
+    /// The one that was opened first.
+    pub(crate) fn first(&self) -> Option<Number> {
+        self.list.front().map(|stream| stream.number)
+    }
+
     pub(crate) fn get(&self, number: Number) -> Option<&Stream> {
         self.list.get(self.index(number)?)
     }
@@ -184,10 +191,14 @@ impl Streams {
         self.list.get_mut(index)
     }
 
-    pub(crate) fn remove(&mut self, number: Number) -> Option<Stream> {
+    pub(crate) fn remove(&mut self, number: Number) {
         match self.list.front() {
-            Some(front) if front.number == number => self.list.pop_front(),
-            _ => self.list.remove(self.index(number)?),
+            Some(front) if front.number == number => drop(self.list.pop_front()),
+            _ => {
+                if let Some(index) = self.index(number) {
+                    self.list.remove(index);
+                }
+            }
         }
     }
 

@@ -186,6 +186,8 @@ pub(crate) struct Lifecycle {
     probe: Probe,
     /// Streams that are not closed.
     open: u32,
+    /// Those of them that are answered, and whose handlers are through with them: the rest of the request is let come in.
+    rests: u32,
     /// Requests that have been taken, and the last one's stream.
     requests: u64,
     last: Number,
@@ -214,6 +216,7 @@ impl Lifecycle {
             peer: Peer::Open,
             probe: Probe::None,
             open: 0,
+            rests: 0,
             requests: 0,
             last: 0,
             idle: now,
@@ -288,6 +291,16 @@ impl Lifecycle {
     /// A request is given up, and its RST_STREAM waits to be sent. No receipt is asked for that.
     pub(crate) fn given_up(&mut self) {
         self.last_response = LastResponse::Queued;
+    }
+
+    /// A stream is answered, and what is left of its request is let come in.
+    pub(crate) fn let_in(&mut self) {
+        self.rests += 1;
+    }
+
+    /// One of those is about to be closed.
+    pub(crate) fn rest_ended(&mut self) {
+        self.rests = self.rests.saturating_sub(1);
     }
 
     /// A stream is closed.
@@ -448,15 +461,18 @@ impl Lifecycle {
         Say::Cutoff { last }
     }
 
-    /// Until the last response has gone and has been read, whatever else the peer sends is still attended to.
+    /// Until the last response has gone and has been read, whatever else the peer sends is still attended to. It is asked
+    /// for that while it still sends the rest of a request.
     fn end_if_idle(&mut self, now: Instant) -> Option<Say> {
-        if self.open > 0 || self.unsent.is_some() {
+        if self.is_serving() || self.unsent.is_some() {
             return None;
         }
         match (self.receipt, self.manners, self.peer) {
             // Its FIN has come: what it has not read yet, no frame of its own can cost it.
             (Receipt::None, _, _) | (_, Manners::Silent, _) | (_, _, Peer::Finished) => {
-                self.end(self.end_reason());
+                if self.open == 0 {
+                    self.end(self.end_reason());
+                }
                 None
             }
             (Receipt::Owed | Receipt::ByNotice, Manners::Answers, _) => {
@@ -619,9 +635,19 @@ impl Lifecycle {
         self.peer == Peer::Finished
     }
 
+    /// When the peer last showed that it is there.
+    pub(crate) fn alive(&self) -> Instant {
+        self.alive
+    }
+
+    /// Whether a stream is open that is not answered, or whose handler is not through with it.
+    fn is_serving(&self) -> bool {
+        self.open > self.rests
+    }
+
     /// Whether a request has begun whose response is not over.
     fn is_at_work(&self) -> bool {
-        self.open > 0 || self.block.is_some() || self.last_response == LastResponse::Queued
+        self.is_serving() || self.block.is_some() || self.last_response == LastResponse::Queued
     }
 
     /// Whether the end of the connection would cost the peer something.

@@ -12,7 +12,7 @@ pub(crate) enum Receiving {
     Peer { since: Instant },
     /// The handler: it has not asked for the body, has enough of it for now, or does not want it.
     Handler,
-    /// The peer, since then, though nobody reads it and the response is over: a short rest is let come in.
+    /// The peer, since then, though nobody reads it and the response is over: the rest is let come in.
     Rest { since: Instant },
     /// Nobody: END_STREAM has come.
     Ended,
@@ -49,13 +49,22 @@ pub(crate) enum Wanted {
     No,
 }
 
+/// What a response says to a client that still sends the request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Verdict {
+    /// Success: it goes on sending.
+    GoOn,
+    /// Anything else: it stops by itself once it has read that (RFC 9112 section 9.5).
+    Stop,
+}
+
 /// What is still to come of a request that nobody reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rest {
-    /// So little that the peer can send it without another word of ours.
-    Short,
-    /// More than that, or nobody knows how much, or the peer waits for a word to send it.
-    Long,
+    /// What the peer can send without another word of ours, or will not send, or nobody knows how much.
+    MayCome,
+    /// More than that.
+    TooLong,
 }
 
 /// Where a stream stands.
@@ -73,7 +82,7 @@ pub(crate) enum Parting {
     Whole,
     /// The request still comes and nobody reads it: the peer is asked to stop, with NO_ERROR (section 8.1).
     StopRequest,
-    /// The same, but what is left of it is short, and is let come in from now on.
+    /// The same, but what is left of it is let come in from now on.
     LetIn,
     /// One of the halves is not over, or the rest is let come in already.
     NotYet,
@@ -93,7 +102,7 @@ impl Life {
 
     /// Some of the body came, or can come from now on.
     pub(crate) fn received(&mut self, now: Instant) {
-        if let Receiving::Peer { since } | Receiving::Rest { since } = &mut self.receiving {
+        if let Receiving::Peer { since } = &mut self.receiving {
             *since = now;
         }
     }
@@ -156,16 +165,18 @@ impl Life {
 
     /// How a stream is to be closed, if it is; `rest` is what is still to come of its request.
     ///
-    /// A client may well drop a response that it has whole when RST_STREAM overtakes its upload, though NO_ERROR is to
-    /// tell it not to (section 8.1). So what is short is let come in, and thrown away. It has the time of a body for
-    /// that, in all.
+    /// RST_STREAM with NO_ERROR asks the peer to send no more of its request (section 8.1). But a client may well drop
+    /// a response that it has whole where that overtakes its upload, and one that looks for the response only behind its
+    /// upload never sees it. So what is left is let come in, and thrown away, for as long as an HTTP/1 connection would
+    /// linger for the same. A success does not stop a client, and curl 7.88 would wait for ever for a window, deaf to
+    /// whatever else comes behind the response: where the upload is longer than that, it is told at once.
     pub(crate) fn part(&mut self, now: Instant, rest: Rest) -> Parting {
         match (self.responding, self.receiving, self.wanted) {
             (Responding::Ended, Receiving::Ended, _) => Parting::Whole,
             (Responding::Ended, Receiving::Rest { .. }, _) => Parting::NotYet,
             (Responding::Ended, _, Wanted::No) => match rest {
-                Rest::Long => Parting::StopRequest,
-                Rest::Short => {
+                Rest::TooLong => Parting::StopRequest,
+                Rest::MayCome => {
                     self.receiving = Receiving::Rest { since: now };
                     Parting::LetIn
                 }
@@ -189,6 +200,11 @@ impl Life {
         self.responding == Responding::Ended && self.wanted == Wanted::No
     }
 
+    /// Whether the rest of its request is let come in.
+    pub(crate) fn lets_in(&self) -> bool {
+        self.rest_since().is_some()
+    }
+
     pub(crate) fn responding(&self) -> Responding {
         self.responding
     }
@@ -197,8 +213,17 @@ impl Life {
     #[inline]
     pub(crate) fn body_since(&self) -> Option<Instant> {
         match self.receiving {
-            Receiving::Peer { since } | Receiving::Rest { since } => Some(since),
-            Receiving::Handler | Receiving::Ended => None,
+            Receiving::Peer { since } => Some(since),
+            Receiving::Handler | Receiving::Rest { .. } | Receiving::Ended => None,
+        }
+    }
+
+    /// Since when the rest of the request has been let come in, if it is.
+    #[inline]
+    pub(crate) fn rest_since(&self) -> Option<Instant> {
+        match self.receiving {
+            Receiving::Rest { since } => Some(since),
+            Receiving::Peer { .. } | Receiving::Handler | Receiving::Ended => None,
         }
     }
 

@@ -1,16 +1,22 @@
 //! What comes in with a request, and who reads it.
 
-use lameduck_service::Tunnel;
-use lameduck_tests::h2::{Peer, Sent, code, frame};
+use std::sync::{Arc, Mutex};
+
+use lameduck_core::Allowance;
+use lameduck_service::{Body, Tunnel};
+use lameduck_tests::h2::{Peer, Sent, code, frame, setting};
 use lameduck_tests::handlers::{Handler, Latch, collect, text};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::shells::Shell;
 
-use crate::kit::{expect_end, expect_fin, hear_of_the_drain, patient, whole};
+use crate::kit::{await_fin, expect_end, expect_fin, hear_of_the_drain, patient, whole};
 
 on_every_shell!(
     what_has_been_read_makes_room_before_its_response,
     what_is_not_read_makes_room_before_its_response,
+    what_is_read_late_makes_room_while_its_response_waits,
+    an_upload_that_is_answered_early_may_be_sent_to_its_end,
+    an_upload_that_is_answered_early_is_none_to_be_cut,
     a_tunnel_whose_client_sends_nothing_is_at_its_end,
     the_body_of_a_request_that_no_handler_can_be_told_of_is_not_read,
 );
@@ -76,6 +82,85 @@ fn what_has_come_makes_room_before_its_response(shell: Shell, path: &str) {
     assert_eq!(server.clean_report().served, 2);
 }
 
+/// The handler has given its response, which waits for its client, and somebody else has the body.
+fn what_is_read_late_makes_room_while_its_response_waits(shell: Shell) {
+    let late: Arc<Mutex<Option<Body>>> = Arc::default();
+    let shelf = Arc::clone(&late);
+    let handler = Handler::new(move |request| {
+        let shelf = Arc::clone(&shelf);
+        async move {
+            match request.uri().path() {
+                "/late" => *shelf.lock().unwrap() = Some(request.into_body()),
+                _ => drop(collect(request.into_body()).await.expect("it comes to its end")),
+            }
+            text("an answer")
+        }
+    });
+    let mut setup = patient();
+    setup.config.limits.connection_window = 65_535;
+    let server = setup.start(shell, handler);
+    let mut peer = Peer::connect(server.address());
+    peer.greet(&[(setting::INITIAL_WINDOW_SIZE, 0)]);
+    peer.post(1, "/late");
+    let pieces = [16_384, 16_384, 16_384, 16_383].map(|size| frame::data(1, vec![0; size]));
+    let [first, second, third, last] = pieces;
+    peer.send_all(&[first, second, third, last.end_stream()]);
+    peer.until(|sent| matches!(sent, Sent::Headers { stream: 1, .. }));
+    // All of the connection's window is used up: it is granted again, though nobody has read a byte.
+    peer.until(|sent| matches!(sent, Sent::WindowUpdate { stream: 0, .. }));
+    peer.post(3, "/other");
+    peer.send(frame::data(3, vec![0; 16_384]).end_stream());
+    peer.grant(3, 100);
+    assert_eq!(whole(&mut peer, 3).body, b"an answer");
+    assert!(late.lock().unwrap().is_some());
+    peer.grant(1, 100);
+    assert_eq!(whole(&mut peer, 1).body, b"an answer");
+    server.drain();
+    hear_of_the_drain(&mut peer);
+    expect_end(peer);
+    assert_eq!(server.clean_report().served, 2);
+}
+
+/// A client that looks for its answer only then: it has to be let go on, in a drain too.
+fn an_upload_that_is_answered_early_may_be_sent_to_its_end(shell: Shell) {
+    let server = patient().start(shell, Handler::new(|_| async { text("not read") }));
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, "/");
+    let granted = |sent: &Sent| match sent {
+        Sent::WindowUpdate { stream: 1, increment } => *increment,
+        _ => 0,
+    };
+    for count in 1..=64 {
+        while 256 * 1024 + peer.sent().iter().map(granted).sum::<u32>() < count * 16_384 {
+            peer.read();
+        }
+        peer.send(frame::data(1, vec![0; 16_384]));
+        if count == 32 {
+            server.drain();
+            hear_of_the_drain(&mut peer);
+        }
+    }
+    peer.send(frame::data(1, "").end_stream());
+    assert_eq!(whole(&mut peer, 1).body, b"not read");
+    await_fin(&mut peer);
+    drop(peer);
+    assert_eq!(server.clean_report().served, 1);
+}
+
+/// Its client goes on for as long as it may: at the deadline nothing is lost by that.
+fn an_upload_that_is_answered_early_is_none_to_be_cut(shell: Shell) {
+    let server = patient().grace(300).start(shell, Handler::new(|_| async { text("not read") }));
+    let mut peer = Peer::greeted(server.address());
+    peer.post(1, "/");
+    assert_eq!(whole(&mut peer, 1).body, b"not read");
+    server.drain();
+    hear_of_the_drain(&mut peer);
+    peer.send(frame::data(1, "more"));
+    await_fin(&mut peer);
+    drop(peer);
+    assert_eq!(server.clean_report().served, 1);
+}
+
 /// END_STREAM in its head is the end of what goes through it.
 fn a_tunnel_whose_client_sends_nothing_is_at_its_end(shell: Shell) {
     let handler = Handler::new(|request| async move {
@@ -99,13 +184,12 @@ fn a_tunnel_whose_client_sends_nothing_is_at_its_end(shell: Shell) {
 /// Its target is well-formed for HTTP, but not for the types that handlers know. It does not stay for an upload without
 /// an end.
 fn the_body_of_a_request_that_no_handler_can_be_told_of_is_not_read(shell: Shell) {
-    let server = patient().start(shell, Handler::new(|_| async { text("nobody calls it") }));
+    let soon = patient().timeouts(|timeouts| timeouts.linger_quiet = Allowance::millis(60, 60));
+    let server = soon.start(shell, Handler::new(|_| async { text("nobody calls it") }));
     let mut peer = Peer::greeted(server.address());
     peer.post(1, "/<>\\^`");
     assert_eq!(peer.reply(1).status, 400);
-    peer.send(frame::ping([1; 8]));
-    peer.until(|sent| *sent == Sent::PingAck([1; 8]));
-    assert!(peer.sent().contains(&Sent::RstStream { stream: 1, code: code::NO_ERROR }), "{:?}", peer.sent());
+    peer.until(|sent| *sent == Sent::RstStream { stream: 1, code: code::NO_ERROR });
     server.drain();
     hear_of_the_drain(&mut peer);
     expect_end(peer);

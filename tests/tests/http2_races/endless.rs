@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use http::StatusCode;
-use lameduck_core::CloseReason;
+use lameduck_core::{Allowance, CloseReason};
 use lameduck_service::{DrainNotice, Tunnel};
 use lameduck_tests::h2::{Peer, Sent, code, frame};
 use lameduck_tests::handlers::{Handler, Tap, block_on, empty, next_piece, pipe, streaming};
@@ -193,7 +193,8 @@ fn tunnels_that_do_not_end_are_cut_at_the_deadline_and_named(shell: Shell) {
 
 /// It has become no tunnel.
 fn a_connect_that_is_refused_is_answered_like_any_request(shell: Shell) {
-    let server = patient().start(shell, echo());
+    let soon = patient().timeouts(|timeouts| timeouts.linger_quiet = Allowance::millis(60, 60));
+    let server = soon.start(shell, echo());
     let mut peer = Peer::greeted(server.address());
     let request = [(":method", "CONNECT"), (":authority", "forbidden:80")];
     let request = peer.requests.headers(1, &request);

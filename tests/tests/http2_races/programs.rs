@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use http::StatusCode;
 use lameduck_tests::handlers::{Handler, collect, text};
 use lameduck_tests::on_every_shell;
 use lameduck_tests::shells::{PATIENCE, Running, Shell};
@@ -119,17 +120,36 @@ fn curl_keeps_an_answer_that_comes_before_its_upload_is_over(shell: Shell) {
     if !is_there("curl") {
         return;
     }
-    let server = by_default().start(shell, Handler::new(|_| async { text("not read") }));
-    let url = format!("http://{}/", server.address());
-    let upload = "x".repeat(60_000);
-    let args = ["-sS", "--http2-prior-knowledge", "--max-time", "30", "-d", &upload, &url];
-    for _ in 0..40 {
-        let output = spawn("curl", &args).wait_with_output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "not read", "{:?}", lines(&output.stderr));
-        assert!(output.status.success(), "{}: {:?}", output.status, lines(&output.stderr));
+    let handler = Handler::new(|request| async move {
+        match request.uri().path() {
+            "/refused" => {
+                let mut reply = text("not read");
+                *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                reply
+            }
+            _ => text("not read"),
+        }
+    });
+    let server = by_default().start(shell, handler);
+    let file = std::env::temp_dir().join(format!("lameduck-early-{}-{shell:?}", std::process::id()));
+    let upload = format!("@{}", file.display());
+    let mut served = 0;
+    for size in [60_000, 300_000, 4_000_000] {
+        std::fs::write(&file, vec![b'u'; size]).expect("there is room for it");
+        for path in ["taken", "refused"] {
+            let url = format!("http://{}/{path}", server.address());
+            let args = ["-sS", "--http2-prior-knowledge", "--max-time", "30", "--data-binary", &upload, &url];
+            for _ in 0..10 {
+                let output = spawn("curl", &args).wait_with_output().unwrap();
+                let said = (String::from_utf8_lossy(&output.stdout), output.status.success());
+                assert_eq!(said, ("not read".into(), true), "{path}, {size}: {:?}", lines(&output.stderr));
+                served += 1;
+            }
+        }
     }
+    std::fs::remove_file(&file).expect("it is there");
     server.drain();
-    assert_eq!(server.clean_report().served, 40);
+    assert_eq!(server.clean_report().served, served);
 }
 
 /// Fifty of them, on one connection; it says what it received.

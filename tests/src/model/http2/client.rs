@@ -454,6 +454,16 @@ fn has_end_of_response(mut bytes: &[u8]) -> bool {
     false
 }
 
+/// How many streams are reset with this code among whole frames.
+pub fn resets(mut bytes: &[u8], code: u32) -> usize {
+    let mut count = 0;
+    while let Some(payload) = frame_at(bytes) {
+        count += usize::from(bytes[3] == kind::RST_STREAM && payload == code.to_be_bytes());
+        bytes = &bytes[HEADER + payload.len()..];
+    }
+    count
+}
+
 /// The GOAWAYs among whole frames: the last stream and the code of each.
 pub fn goaways(mut bytes: &[u8]) -> Vec<(u32, u32)> {
     let mut found = Vec::new();

@@ -349,6 +349,11 @@ impl State {
             next.require(Invariant::H19, !both || next.ended.is_some());
         }
         next.observe();
+        // What nobody reads on is let come in, for all of it has room in the connection's window: by time alone is it
+        // stopped, or where nothing more can come.
+        let is_time = matches!(action, Action::Wake | Action::PeerFin);
+        let stops = |state: &Self| client::resets(&state.client.unread_with(&state.output), NO_ERROR);
+        next.require(Invariant::H3, is_time || stops(&next) <= stops(self));
         if let (Action::Say(say, _), None) = (action, &next.coming) {
             next.check_heard(script, self, say);
         } else if let (Action::Deliver(_), Some((say, ..)), None) = (action, &self.coming, &next.coming) {

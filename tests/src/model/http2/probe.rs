@@ -14,8 +14,8 @@ use crate::model::{Amount, Peer, asks};
 use crate::polled::merged;
 
 /// All waits of a drain that are not a handler's, one after the other: first byte, head, handshake, field block,
-/// body, window, write, receipt, linger.
-const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 1 + 5 + 10 + 10 + 10 + 10 + 2);
+/// body, window, the rest of an upload that is answered, write, receipt, linger.
+const ALL_WAITS: Duration = Duration::from_secs(1 + 5 + 1 + 5 + 10 + 10 + 2 + 10 + 10 + 2);
 
 /// Those that are left once the client has been asked whether it has read the last response: receipt, linger.
 const LAST_WAITS: Duration = Duration::from_secs(10 + 2);
