@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
+use lameduck_core::server::Level;
 use lameduck_core::{
     ApiMisuse, CancelReason, Connection, Instant, RequestHead, ResponseHead, ResponseLength, Stage, StreamId,
 };
@@ -66,7 +67,7 @@ pin_project! {
             #[pin]
             future: F,
         },
-        // It has answered, in a task of its own.
+        // It has answered, and its connection has still to hear of that.
         Answered { response: Response<B> },
         // Its response goes out.
         Sending {
@@ -101,6 +102,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) hub: &'a Hub,
     pub(crate) peer: SocketAddr,
     pub(crate) now: Instant,
+    /// The level that the connection has been told of.
+    pub(crate) told: Level,
+}
+
+impl Scene<'_> {
+    /// Whether the connection is told what the handlers may have heard. Where it is not, a response has to wait: in a
+    /// drain it would not say that it is the last.
+    fn is_current(&self) -> bool {
+        self.told == self.hub.level()
+    }
 }
 
 impl<S, B> Exchange<S, B>
@@ -200,8 +211,15 @@ where
                 StateProjection::Calling { future } => match future.poll(cx) {
                     Poll::Pending => return Ok(Outcome::Pending),
                     Poll::Ready(Err(error)) => return Err(error.to_string()),
-                    Poll::Ready(Ok(response)) => self.as_mut().begin(cx, scene, response)?,
+                    Poll::Ready(Ok(response)) if scene.is_current() => {
+                        self.as_mut().begin(cx, scene, response)?;
+                    }
+                    Poll::Ready(Ok(response)) => this.state.set(State::Answered { response }),
                 },
+                StateProjection::Answered { .. } if !scene.is_current() => {
+                    cx.waker().wake_by_ref();
+                    return Ok(Outcome::Pending);
+                }
                 StateProjection::Answered { .. } => {
                     if let StateReplaced::Answered { response } = this.state.project_replace(State::Done) {
                         self.as_mut().begin(cx, scene, response)?;

@@ -249,8 +249,8 @@ where
 
     #[inline]
     fn with_requests<R>(&mut self, act: impl FnOnce(&mut Requests<S, B, P>, &mut Scene<'_>) -> R) -> R {
-        let Self { connection, requests, hub, now, peer, .. } = self;
-        let mut scene = Scene { connection, hub, peer: *peer, now: *now };
+        let Self { connection, requests, hub, now, peer, told, .. } = self;
+        let mut scene = Scene { connection, hub, peer: *peer, now: *now, told: *told };
         let result = act(requests, &mut scene);
         *now = scene.now;
         result

@@ -173,7 +173,7 @@ where
         let waker = Waker::from(Arc::clone(&self.woken));
         let Self { connection, hub, .. } = self;
         let peer = ([127, 0, 0, 1], 4242).into();
-        let mut scene = Scene { connection, hub, peer, now: hub.clock.now() };
+        let mut scene = Scene { connection, hub, peer, now: hub.clock.now(), told: hub.level() };
         act(&mut self.requests, &mut Context::from_waker(&waker), &mut scene)
     }
 

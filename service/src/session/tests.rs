@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
 use bytes::Bytes;
@@ -439,4 +439,90 @@ fn a_socket_that_takes_nothing_and_does_not_say_why_is_lost() {
     run.socket.readable = true;
     run.settle();
     assert!(run.is_over);
+}
+
+/// Edges that handlers have a hand on too.
+#[derive(Clone, Default)]
+struct SharedEdges(Arc<Mutex<Edges>>);
+
+impl SharedEdges {
+    fn lock(&self) -> MutexGuard<'_, Edges> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arrive(&self, bytes: &str) {
+        let mut edges = self.lock();
+        edges.incoming.extend_from_slice(bytes.as_bytes());
+        edges.readable |= !bytes.is_empty();
+    }
+}
+
+impl Transport for SharedEdges {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.lock().poll_read(cx, buffer)
+    }
+
+    fn may_read(&self) -> bool {
+        self.lock().may_read()
+    }
+
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read_now(buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.lock().poll_write(cx, pieces)
+    }
+
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.lock().shut_down()
+    }
+
+    fn reset_on_close(&mut self) {}
+}
+
+/// The heads that are sent where the handler of the first request begins the drain, and `behind` arrives meanwhile.
+fn heads_where_a_handler_begins_the_drain(behind: &'static str, waits: bool) -> Vec<String> {
+    let (hub, edges) = (Hub::new(Config::default(), Plan::default()), SharedEdges::default());
+    let (handle, arriving) = (hub.handle(), edges.clone());
+    let mut is_first = true;
+    let service = tower::service_fn(move |_: Request<Body>| {
+        let (handle, arriving) = (handle.clone(), arriving.clone());
+        let (mut begins, mut waits) = (std::mem::take(&mut is_first), waits);
+        std::future::poll_fn(move |cx: &mut Context<'_>| {
+            if std::mem::take(&mut waits) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if std::mem::take(&mut begins) {
+                arriving.arrive(behind);
+                handle.begin();
+            }
+            Poll::Ready(Ok::<_, std::convert::Infallible>(Response::new(String::new())))
+        })
+    });
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    let mut session = Session::new(Arc::clone(&hub), service, peer);
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    edges.arrive("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    (edges.lock().room, edges.lock().writable) = (usize::MAX / 2, true);
+    flag.0.store(true, Ordering::SeqCst);
+    while flag.0.swap(false, Ordering::SeqCst) {
+        let _ = session.poll(&mut Context::from_waker(&waker), &mut edges.clone(), hub.clock.now());
+    }
+    let sent = String::from_utf8(edges.lock().sent.clone()).unwrap();
+    sent.split_inclusive("\r\n\r\n").map(str::to_owned).collect()
+}
+
+#[test]
+fn who_hears_of_the_drain_before_the_connection_does_answers_as_in_a_drain() {
+    let says_close = |head: &String| head.contains("connection: close\r\n");
+    for waits in [false, true] {
+        let alone = heads_where_a_handler_begins_the_drain("", waits);
+        assert_eq!(alone.iter().map(says_close).collect::<Vec<_>>(), [true]);
+        let next = "GET /next HTTP/1.1\r\nhost: a\r\n\r\n";
+        let both = heads_where_a_handler_begins_the_drain(next, waits);
+        assert_eq!(both.iter().map(says_close).collect::<Vec<_>>(), [false, true]);
+    }
 }
