@@ -373,7 +373,7 @@ struct Fields<'a> {
     many: Vec<Field<'a>>,
 }
 
-const FEW: usize = 12;
+const FEW: usize = 8;
 
 impl<'a> Fields<'a> {
     fn gather(fields: impl IntoIterator<Item = Field<'a>>) -> Self {

@@ -49,9 +49,12 @@ impl Schedule {
 
     /// Lets a stream wait for its turn. It must not wait already.
     pub(crate) fn push(&mut self, turn: Turn) {
-        // Mostly all are alike, and it goes to the end.
         let behind = self.turns.iter().rev().take_while(|other| turn.precedes(**other)).count();
-        self.turns.insert(self.turns.len().saturating_sub(behind), turn);
+        match behind {
+            // Mostly all are alike.
+            0 => self.turns.push_back(turn),
+            _ => self.turns.insert(self.turns.len().saturating_sub(behind), turn),
+        }
     }
 
     /// Takes all turns, in their order.
