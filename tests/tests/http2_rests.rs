@@ -401,3 +401,27 @@ fn resets_of_it_are_no_annoyance_of_their_own() {
     }
     assert_eq!(wire.goaway(), None);
 }
+
+/// Many that are stopped at once have frames on their way: those are no annoyance, and cost no other request anything.
+#[test]
+fn what_crosses_the_stop_of_many_harms_nobody() {
+    for count in [20, 100] {
+        let mut wire = Wire::greeted();
+        let streams = || (1..2 * count).step_by(2);
+        for stream in streams() {
+            begin(&mut wire, stream, &[]);
+            discard(&mut wire, stream);
+            wire.respond(stream, 413, &[]);
+            wire.finish(stream, &[]);
+        }
+        a_second_of_silence(&mut wire);
+        assert!(streams().all(|stream| wire.resets(stream) == [code::NO_ERROR]));
+        wire.get(999, "/");
+        // As much as the window of the connection has room for.
+        for _ in 0..4_000 / count {
+            streams().for_each(|stream| drop(wire.feed(frame::data(stream, [0; 1024]))));
+        }
+        assert_eq!((wire.goaway(), wire.connection.status().stream), (None, Some(StreamId(999))));
+        assert!(streams().all(|stream| wire.resets(stream) == [code::NO_ERROR]));
+    }
+}
