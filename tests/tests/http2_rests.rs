@@ -339,6 +339,26 @@ fn at_the_deadline_of_a_drain_there_is_nothing_in_it_to_cut() {
     assert_eq!(wire.wait_millis(900), "closed: Drained");
 }
 
+/// Whether an answer was read is not known before the notice of the drain has its ACK: an end that meets what still
+/// comes with a reset may cost it.
+#[test]
+fn at_the_deadline_an_answer_that_may_be_unread_is_cut() {
+    for is_answered_before in [true, false] {
+        let mut wire = Wire::greeted();
+        begin(&mut wire, 1, &[("content-length", "8")]);
+        discard(&mut wire, 1);
+        if is_answered_before {
+            wire.answer(1, "ok");
+        }
+        wire.drain(Duration::from_millis(500));
+        if !is_answered_before {
+            wire.answer(1, "ok");
+        }
+        let cut = "closed: StreamsCut; RST_STREAM 1 NO_ERROR; GOAWAY 1 NO_ERROR";
+        assert_eq!(wire.wait_millis(500), cut);
+    }
+}
+
 /// Whether it was read is asked at once, and does not wait for the rest.
 #[test]
 fn whether_the_answer_was_read_is_asked_while_it_comes() {
