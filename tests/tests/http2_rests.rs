@@ -179,6 +179,17 @@ fn one_that_was_not_asked_for_may_still_come() {
     assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
 }
 
+/// Nor is there more room for it where the connection has answered itself: nothing of it may come at all.
+#[test]
+fn one_that_was_not_asked_for_gets_no_room_behind_an_answer_of_the_connections_own() {
+    let mut config = Config::default();
+    config.limits.body = Some(5);
+    let mut wire = Wire::greeted_with(&config, &[]);
+    let large = [("content-length", "1000000"), ("expect", "100-continue")];
+    assert_eq!(begin(&mut wire, 1, &large), "HEADERS 1 413 content-length=0 end");
+    assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
+}
+
 /// No response is lost to a body that outgrows its limit where nobody reads it.
 #[test]
 fn one_that_outgrows_the_limit_while_it_is_answered_harms_no_answer() {
