@@ -179,6 +179,17 @@ fn one_that_was_not_asked_for_may_still_come() {
     assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
 }
 
+/// Nor is there more room for it where the connection has answered itself: nothing of it may come at all.
+#[test]
+fn one_that_was_not_asked_for_gets_no_room_behind_an_answer_of_the_connections_own() {
+    let mut config = Config::default();
+    config.limits.body = Some(5);
+    let mut wire = Wire::greeted_with(&config, &[]);
+    let large = [("content-length", "1000000"), ("expect", "100-continue")];
+    assert_eq!(begin(&mut wire, 1, &large), "HEADERS 1 413 content-length=0 end");
+    assert_eq!(a_second_of_silence(&mut wire), "RST_STREAM 1 NO_ERROR");
+}
+
 /// No response is lost to a body that outgrows its limit where nobody reads it.
 #[test]
 fn one_that_outgrows_the_limit_while_it_is_answered_harms_no_answer() {
@@ -339,6 +350,26 @@ fn at_the_deadline_of_a_drain_there_is_nothing_in_it_to_cut() {
     assert_eq!(wire.wait_millis(900), "closed: Drained");
 }
 
+/// Whether an answer was read is not known before the notice of the drain has its ACK: an end that meets what still
+/// comes with a reset may cost it.
+#[test]
+fn at_the_deadline_an_answer_that_may_be_unread_is_cut() {
+    for is_answered_before in [true, false] {
+        let mut wire = Wire::greeted();
+        begin(&mut wire, 1, &[("content-length", "8")]);
+        discard(&mut wire, 1);
+        if is_answered_before {
+            wire.answer(1, "ok");
+        }
+        wire.drain(Duration::from_millis(500));
+        if !is_answered_before {
+            wire.answer(1, "ok");
+        }
+        let cut = "closed: StreamsCut; RST_STREAM 1 NO_ERROR; GOAWAY 1 NO_ERROR";
+        assert_eq!(wire.wait_millis(500), cut);
+    }
+}
+
 /// Whether it was read is asked at once, and does not wait for the rest.
 #[test]
 fn whether_the_answer_was_read_is_asked_while_it_comes() {
@@ -400,4 +431,28 @@ fn resets_of_it_are_no_annoyance_of_their_own() {
         assert_eq!(wire.feed(frame::rst_stream(stream, code::CANCEL)), "");
     }
     assert_eq!(wire.goaway(), None);
+}
+
+/// Many that are stopped at once have frames on their way: those are no annoyance, and cost no other request anything.
+#[test]
+fn what_crosses_the_stop_of_many_harms_nobody() {
+    for count in [20, 100] {
+        let mut wire = Wire::greeted();
+        let streams = || (1..2 * count).step_by(2);
+        for stream in streams() {
+            begin(&mut wire, stream, &[]);
+            discard(&mut wire, stream);
+            wire.respond(stream, 413, &[]);
+            wire.finish(stream, &[]);
+        }
+        a_second_of_silence(&mut wire);
+        assert!(streams().all(|stream| wire.resets(stream) == [code::NO_ERROR]));
+        wire.get(999, "/");
+        // As much as the window of the connection has room for.
+        for _ in 0..4_000 / count {
+            streams().for_each(|stream| drop(wire.feed(frame::data(stream, [0; 1024]))));
+        }
+        assert_eq!((wire.goaway(), wire.connection.status().stream), (None, Some(StreamId(999))));
+        assert!(streams().all(|stream| wire.resets(stream) == [code::NO_ERROR]));
+    }
 }

@@ -94,6 +94,11 @@ impl ReceiveWindow {
         self.left <= 0
     }
 
+    /// How much the peer may send without another grant.
+    pub(crate) fn room(&self) -> u32 {
+        u32::try_from(i64::from(self.left) - i64::from(self.floor)).unwrap_or(0)
+    }
+
     /// Whether the peer may send so much without another grant, and the window is still open then. An empty frame that
     /// ends a body takes no room, but clients of nghttp2 send none into a window that is shut.
     pub(crate) fn has_room_behind(&self, count: u64) -> bool {

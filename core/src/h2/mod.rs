@@ -102,9 +102,15 @@ enum CloseTold {
     Yes,
 }
 
-/// The last streams that we have reset: what the peer had sent before it knew is ignored (section 5.1).
+/// The streams that we have reset: what the peer had sent before it knew is ignored (section 5.1).
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-struct Dropped(VecDeque<DroppedStream>);
+struct Dropped {
+    /// The last ones.
+    streams: VecDeque<DroppedStream>,
+    /// The highest of those before, and what the peer may have sent on all of them.
+    highest: Number,
+    room: u32,
+}
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct DroppedStream {
@@ -116,27 +122,39 @@ impl Dropped {
     const MOST: usize = 64;
 
     fn push(&mut self, number: Number, window: ReceiveWindow) {
-        if self.0.len() >= Self::MOST {
-            self.0.pop_front();
-        }
-        self.0.push_back(DroppedStream { number, window });
+        self.keep(Self::MOST - 1);
+        self.streams.push_back(DroppedStream { number, window });
     }
 
     /// An idle connection remembers a few: what crossed the last resets may still come.
     fn keep_few(&mut self) {
-        const FEW: usize = 4;
-        self.0.drain(..self.0.len().saturating_sub(FEW));
-        self.0.shrink_to_fit();
+        self.keep(4);
+        self.streams.shrink_to_fit();
+    }
+
+    /// Keeps the last ones apart. Of the others the sum is known: many may end at once, with frames for all on their way.
+    fn keep(&mut self, count: usize) {
+        let others = self.streams.len().saturating_sub(count);
+        for stream in self.streams.drain(..others) {
+            self.highest = self.highest.max(stream.number);
+            self.room = self.room.saturating_add(stream.window.room());
+        }
     }
 
     fn has(&self, number: Number) -> bool {
-        self.0.iter().any(|stream| stream.number == number)
+        self.streams.iter().any(|stream| stream.number == number)
     }
 
     /// Whether the peer may have sent so much before it knew: not more than the stream's window had room for.
     fn excuses(&mut self, number: Number, count: u32) -> bool {
-        let stream = self.0.iter_mut().find(|stream| stream.number == number);
-        count > 0 && stream.is_some_and(|stream| stream.window.take(count).is_ok())
+        if count == 0 {
+            return false;
+        }
+        match self.streams.iter_mut().find(|stream| stream.number == number) {
+            Some(stream) => stream.window.take(count).is_ok(),
+            None if number > self.highest => false,
+            None => self.room.checked_sub(count).inspect(|room| self.room = *room).is_some(),
+        }
     }
 }
 

@@ -329,9 +329,9 @@ impl Http2 {
                 self.reset_stream(number, code, self.stream_window(limits));
                 self.bear(now, Annoyance::Reset);
             }
-            (Admission::Serve, Err(Rejected { bad: Bad::Status(status), announced })) => {
+            (Admission::Serve, Err(Rejected { bad: Bad::Status(status), announced, promise })) => {
                 self.write_refusal(number, status);
-                self.let_go(now, limits, opening, announced);
+                self.let_go(now, limits, opening, (announced, promise));
                 self.bear(now, Annoyance::Reset);
             }
         }
@@ -360,12 +360,18 @@ impl Http2 {
 
     /// A request that the connection has answered itself: what is still to come of it is let come in, or stopped, as
     /// behind any early answer.
-    fn let_go(&mut self, now: Instant, limits: &Limits, opening: Opening, announced: Option<u64>) {
+    fn let_go(
+        &mut self,
+        now: Instant,
+        limits: &Limits,
+        opening: Opening,
+        (announced, promise): (Option<u64>, Promise),
+    ) {
         if opening.end_stream {
             return self.life.stream_closed(now);
         }
         let mut stream = self.begin_stream(limits, opening.number, Life::refused());
-        stream.expected = announced;
+        (stream.expected, stream.promise) = (announced, promise);
         self.streams.push(stream);
         self.part_unrewarded(now, opening.number);
     }

@@ -12,6 +12,7 @@ use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
 use crate::h2::recent::Recent;
+use crate::h2::streams::Promise;
 use crate::head::{Control, Fields, RequestHead, Span, Trailers, Version};
 
 /// What one field line takes beside its octets, where a head's size is counted (section 6.5.2).
@@ -71,6 +72,8 @@ pub(crate) struct Rejected {
     pub(crate) bad: Bad,
     /// How long a body follows without another word of ours, as far as the head has been read.
     pub(crate) announced: Option<u64>,
+    /// Whether the client waits for that word.
+    pub(crate) promise: Promise,
 }
 
 /// A head that has been read.
@@ -210,8 +213,11 @@ impl<'a> Assembler<'a> {
 
     /// The request, now that its block is at its end.
     pub(crate) fn conclude(self, end_stream: bool) -> Result<Parsed, Rejected> {
-        let announced = self.length.filter(|_| !self.expects_continue);
-        self.join(end_stream).map_err(|bad| Rejected { bad, announced })
+        let (announced, promise) = match self.expects_continue {
+            true => (None, Promise::Owed),
+            false => (self.length, Promise::None),
+        };
+        self.join(end_stream).map_err(|bad| Rejected { bad, announced, promise })
     }
 
     fn join(mut self, end_stream: bool) -> Result<Parsed, Bad> {

@@ -652,7 +652,14 @@ impl Lifecycle {
 
     /// Whether the end of the connection would cost the peer something.
     fn leaves_something(&self) -> bool {
-        self.is_at_work() || matches!(self.receipt, Receipt::Asked { .. })
+        self.is_at_work() || matches!(self.receipt, Receipt::Asked { .. }) || self.may_be_unread()
+    }
+
+    /// Whether a response is likely to be lost to a drain's end: it may not have been read, and what still comes of a
+    /// request would be met with a reset.
+    fn may_be_unread(&self) -> bool {
+        let awaits_receipt = self.receipt != Receipt::None && self.manners == Manners::Answers;
+        self.drain.is_some() && self.rests > 0 && awaits_receipt
     }
 
     pub(crate) fn awaits_settings_ack(&self) -> bool {
