@@ -104,6 +104,9 @@ impl fmt::Display for BodyError {
 
 impl Error for BodyError {}
 
+/// What a reader is given.
+type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+
 /// Between a session and the reader of a body, who may be in another task.
 #[derive(Debug)]
 pub(crate) struct Channel(Mutex<State>);
@@ -189,26 +192,31 @@ impl Channel {
 
     /// Gives the reader a piece; does not wake it where it is polled with `session`, which polls it next.
     pub(crate) fn push(&self, data: Bytes, session: &Waker) {
-        let mut state = self.lock();
-        state.keep(data);
-        state.wake_reader_unless(session);
+        self.change(|state| {
+            state.keep(data);
+            ((), state.reader_unless(session))
+        });
     }
 
     /// Tells the reader of the end; wakes it as [`push`](Self::push) does.
     pub(crate) fn finish(&self, trailers: Option<HeaderMap>, session: &Waker) {
-        let mut state = self.lock();
-        if state.end.is_none() {
+        self.change(|state| {
+            if state.end.is_some() {
+                return ((), None);
+            }
             state.end = Some(End::Whole(trailers));
-            state.wake_reader_unless(session);
-        }
+            ((), state.reader_unless(session))
+        });
     }
 
     pub(crate) fn fail(&self, reason: CancelReason) {
-        let mut state = self.lock();
-        if state.end.is_none() {
+        self.change(|state| {
+            if state.end.is_some() {
+                return ((), None);
+            }
             state.end = Some(End::Failed(BodyError(reason)));
-            state.wake_reader();
-        }
+            ((), state.reader.take())
+        });
     }
 
     /// What has been asked for since the last look. From now on, `session` is woken by more of that.
@@ -241,34 +249,8 @@ impl Channel {
 
     // The reader's side.
 
-    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let mut state = self.lock();
-        if let Some(data) = state.data.pop_front() {
-            state.remaining = state.remaining.map(|left| left.saturating_sub(data.len() as u64));
-            state.demand.consumed += data.len();
-            state.raise_demand(Interest::Reads);
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        match state.end.take() {
-            Some(end) => {
-                state.end = Some(End::Told);
-                Poll::Ready(match end {
-                    End::Whole(Some(trailers)) => Some(Ok(Frame::trailers(trailers))),
-                    End::Whole(None) | End::Told => None,
-                    End::Failed(error) => Some(Err(error)),
-                })
-            }
-            None => {
-                match &mut state.reader {
-                    Some(known) => known.clone_from(cx.waker()),
-                    None => state.reader = Some(cx.waker().clone()),
-                }
-                if state.demand.interest == Interest::None {
-                    state.raise_demand(Interest::Reads);
-                }
-                Poll::Pending
-            }
-        }
+    fn poll_frame(&self, cx: &mut Context<'_>) -> Polled {
+        self.change(|state| state.poll_frame(cx))
     }
 
     fn is_over(&self) -> bool {
@@ -281,10 +263,20 @@ impl Channel {
     }
 
     fn leave(&self) {
-        let mut state = self.lock();
-        state.data.clear();
-        state.reader = None;
-        state.raise_demand(Interest::Left);
+        self.change(|state| {
+            state.data.clear();
+            state.reader = None;
+            ((), state.raise_demand(Interest::Left))
+        });
+    }
+
+    /// Does `act`, and wakes whom it names after that: who ends by being woken may drop a body, and that takes the lock.
+    fn change<R>(&self, act: impl FnOnce(&mut State) -> (R, Option<Waker>)) -> R {
+        let (result, waker) = act(&mut self.lock());
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -314,27 +306,50 @@ impl State {
         }
     }
 
-    fn raise_demand(&mut self, interest: Interest) {
+    /// Reads on; and whom to wake.
+    fn poll_frame(&mut self, cx: &Context<'_>) -> (Polled, Option<Waker>) {
+        if let Some(data) = self.data.pop_front() {
+            self.remaining = self.remaining.map(|left| left.saturating_sub(data.len() as u64));
+            self.demand.consumed += data.len();
+            return (Poll::Ready(Some(Ok(Frame::data(data)))), self.raise_demand(Interest::Reads));
+        }
+        let Some(end) = self.end.take() else {
+            match &mut self.reader {
+                Some(known) => known.clone_from(cx.waker()),
+                None => self.reader = Some(cx.waker().clone()),
+            }
+            let session = match self.demand.interest {
+                Interest::None => self.raise_demand(Interest::Reads),
+                _ => None,
+            };
+            return (Poll::Pending, session);
+        };
+        self.end = Some(End::Told);
+        let end = match end {
+            End::Whole(Some(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            End::Whole(None) | End::Told => None,
+            End::Failed(error) => Some(Err(error)),
+        };
+        (Poll::Ready(end), None)
+    }
+
+    /// Asks for more; the session, where it is to be woken for that.
+    fn raise_demand(&mut self, interest: Interest) -> Option<Waker> {
         self.demand.interest = self.demand.interest.max(interest);
-        if let Some(session) = self.session.take() {
-            session.wake();
-        }
+        self.session.take()
     }
 
-    fn wake_reader_unless(&mut self, session: &Waker) {
-        self.reader.take_if(|reader| reader.will_wake(session));
-        self.wake_reader();
-    }
-
-    fn wake_reader(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
+    /// The reader, who is to be woken; nobody, where it is polled with `session`.
+    fn reader_unless(&mut self, session: &Waker) -> Option<Waker> {
+        self.reader.take().filter(|reader| !reader.will_wake(session))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Weak;
+    use std::task::Wake;
+
     use super::*;
 
     #[test]
@@ -365,5 +380,39 @@ mod tests {
         let state = channel.lock();
         assert_eq!(state.data.len(), 3);
         assert!(state.data.iter().all(|data| *data == [7; 2 * JOINED][..]));
+    }
+
+    /// A waker that keeps a body, as a task does that its executor has forgotten.
+    struct Forgotten(Mutex<Option<Body>>);
+
+    impl Wake for Forgotten {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    /// A body whose reader, which waits for it, lives only in its own waker.
+    fn forgotten() -> (Arc<Channel>, Weak<Forgotten>) {
+        let channel = Channel::new(BodyLength::Unknown);
+        let task = Arc::new(Forgotten(Mutex::new(None)));
+        let mut body = Body::new(Some(Arc::clone(&channel)), None);
+        let waker = Waker::from(Arc::clone(&task));
+        let read = http_body::Body::poll_frame(Pin::new(&mut body), &mut Context::from_waker(&waker));
+        assert!(read.is_pending());
+        *task.0.lock().unwrap() = Some(body);
+        (channel, Arc::downgrade(&task))
+    }
+
+    #[test]
+    fn a_reader_that_is_dropped_by_being_woken_leaves() {
+        let wakes: [fn(&Channel); 3] = [
+            |channel| channel.push(Bytes::from_static(b"hello"), Waker::noop()),
+            |channel| channel.finish(None, Waker::noop()),
+            |channel| channel.fail(CancelReason::BrokenOff),
+        ];
+        for wake in wakes {
+            let (channel, task) = forgotten();
+            wake(&channel);
+            assert!(task.upgrade().is_none());
+            assert_eq!(channel.look(Waker::noop()).interest, Interest::Left);
+        }
     }
 }

@@ -19,6 +19,10 @@ const MOST: usize = 32;
 /// Nor are those of a larger head: each may keep the memory of all.
 const MOST_MEMORY: usize = 4096;
 
+/// As much of the heads that came later is kept by the values that were taken from them. They go into the map of every
+/// request from then on, and who keeps that keeps all of it.
+const MOST_LATER: usize = 4 * MOST_MEMORY;
+
 thread_local! {
     static KNOWN: Cell<Option<Box<Known>>> = const { Cell::new(None) };
 }
@@ -29,6 +33,8 @@ struct Known {
     fields: Vec<Field>,
     map: HeaderMap,
     form: Form,
+    /// How much memory is kept beside that of the head that was read.
+    later: usize,
 }
 
 struct Field {
@@ -36,6 +42,8 @@ struct Field {
     came_as: Bytes,
     name: HeaderName,
     value: HeaderValue,
+    /// How much memory the value keeps beside that.
+    later: usize,
 }
 
 /// Field lines as a map, and whether an upgrade is offered among them; `None`, where `http` cannot express them.
@@ -77,11 +85,11 @@ impl Known {
 
     /// Takes over what differs in `lines`, if they have the same names, none of them twice.
     fn follow<'a>(&mut self, lines: impl ExactSizeIterator<Item = SharedField<'a>>) -> bool {
-        let Self { fields, map, .. } = self;
+        let Self { fields, map, later, .. } = self;
         (map.keys_len(), fields.len()) == (lines.len(), lines.len())
             && fields.iter_mut().zip(lines).all(|(field, line)| {
                 field.came_as == *line.name()
-                    && (field.value == *line.value() || field.change(&line, map).is_some())
+                    && (field.value == *line.value() || field.change(&line, map, later).is_some())
             })
     }
 
@@ -91,17 +99,24 @@ impl Known {
             let (name, value) = head::field(&line)?;
             self.form = self.form.with(&name);
             self.map.append(name.clone(), value.clone());
-            self.fields.push(Field { came_as: line.share_name(), name, value });
+            self.fields.push(Field { came_as: line.share_name(), name, value, later: 0 });
         }
         Some(())
     }
 }
 
 impl Field {
-    fn change(&mut self, line: &SharedField<'_>, map: &mut HeaderMap) -> Option<()> {
+    /// Takes another value, if there is room for the memory that it keeps.
+    fn change(&mut self, line: &SharedField<'_>, map: &mut HeaderMap, later: &mut usize) -> Option<()> {
+        let size = line.shared_size();
+        let all = later.saturating_sub(self.later).saturating_add(size);
+        if all > MOST_LATER {
+            return None;
+        }
         let value = HeaderValue::from_maybe_shared(line.share_value()).ok()?;
         *map.get_mut(&self.name)? = value.clone();
         self.value = value;
+        (self.later, *later) = (size, all);
         Some(())
     }
 }
@@ -154,5 +169,28 @@ mod tests {
         assert_eq!(kept(&["a: 1"; MOST - 1]), MOST);
         assert_eq!(kept(&["a: 1"; MOST]), 0);
         assert_eq!(kept(&["a: 1", "b: 2", &format!("c: {}", "d".repeat(MOST_MEMORY))]), 0);
+    }
+
+    #[test]
+    fn a_map_keeps_the_memory_of_few_heads() {
+        let mut values = vec!["x".repeat(100); MOST - 2];
+        let mut known = Known::default();
+        let mut heads = Vec::new();
+        for round in 0..4 * MOST {
+            let at = round % values.len();
+            values[at] = format!("{round:0>100}");
+            let lines: Vec<String> =
+                values.iter().enumerate().map(|(at, value)| format!("a{at}: {value}")).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let head = head(&lines);
+            let (map, _) = known.describe(head.shared_fields()).expect("all of it is well-formed");
+            assert_eq!(Some((map.clone(), Form::Plain)), head::fields(head.shared_fields()));
+            heads.push(head);
+            let keeps = |head: &&RequestHead| {
+                map.values().any(|value| head.as_bytes().as_ptr_range().contains(&value.as_bytes().as_ptr()))
+            };
+            let kept: usize = heads.iter().filter(keeps).map(|head| head.as_bytes().len()).sum();
+            assert!(kept <= MOST_MEMORY + MOST_LATER, "{kept}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -240,7 +241,11 @@ where
         // Handlers take their time; for the rest, a moment ago will do.
         self.now = self.now.max(session.now());
         if over {
-            drop(self.connections.remove(key));
+            let connection = self.connections.remove(key);
+            // With it goes its service, which is the handlers' code.
+            if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
+                tracing::error!("a service panicked while it was dropped with its connection");
+            }
             let connections = &self.connections;
             self.timers.forget_stale(connections.len(), |key| connections.get(key)?.armed);
         } else if let Some(next) = session.next_timeout() {

@@ -192,6 +192,13 @@ impl Service<Request<Body>> for Handlers {
         let full = |data: Vec<u8>| http_body_util::Full::from(data).boxed_unsync();
         Box::pin(async move {
             let path = request.uri().path().to_owned();
+            let said = format!(
+                "{} {} {:?} {:?}|",
+                request.method(),
+                request.uri(),
+                request.version(),
+                request.headers()
+            );
             let mut body = request.into_body();
             let wait = || std::future::poll_fn(|cx| gate.poll(cx));
             steps.fetch_add(1, Ordering::SeqCst);
@@ -214,6 +221,18 @@ impl Service<Request<Body>> for Handlers {
                         wait().await;
                     }
                     full(vec![b'x'; count % 1000])
+                }
+                mirror if mirror.starts_with("/mirror") => {
+                    let mut pieces = Vec::new();
+                    while let Some(frame) = body.frame().await {
+                        pieces.extend(frame.map_err(|error| error.to_string())?.into_data().ok());
+                        if mirror.ends_with("gated") {
+                            wait().await;
+                        }
+                    }
+                    let mut reply = said.into_bytes();
+                    reply.extend(pieces.into_iter().flatten());
+                    full(reply)
                 }
                 "/leave" => {
                     wait().await;
@@ -525,4 +544,169 @@ fn who_hears_of_the_drain_before_the_connection_does_answers_as_in_a_drain() {
         let both = heads_where_a_handler_begins_the_drain(next, waits);
         assert_eq!(both.iter().map(says_close).collect::<Vec<_>>(), [false, true]);
     }
+}
+
+/// A request, as it is sent and as its handler is to see it.
+struct Asked {
+    sent: Vec<u8>,
+    seen: Vec<u8>,
+}
+
+/// A request that is much like those before it.
+fn asked(dice: &mut Dice, fields: &mut Vec<(&str, &str)>, stream: Option<u32>) -> Asked {
+    for _ in 0..dice.below(3) {
+        let value = ["1", "2", "", "long enough for anything"][dice.below(4)];
+        let name = ["a", "b", "c", "d", "x-a"][dice.below(5)];
+        match dice.below(5) {
+            0 if fields.len() < 34 => fields.push((name, value)),
+            1 => drop(fields.pop()),
+            2 if !fields.is_empty() => fields.rotate_left(1),
+            _ if fields.is_empty() => {}
+            _ => {
+                let at = dice.below(fields.len());
+                fields[at].1 = value;
+            }
+        }
+    }
+    let path = ["/mirror", "/mirror", "/mirror?1", "/mirror/gated"][dice.below(4)];
+    let method = ["POST", "POST", "PUT"][dice.below(3)];
+    let length = [0, 0, 0, 10, 40_000, 150_000][dice.below(6)];
+    let body: Vec<u8> = (0..length).map(|_| b'a' + dice.below(26) as u8).collect();
+    let mut map = http::HeaderMap::new();
+    let mut sent = Vec::new();
+    let add = |map: &mut http::HeaderMap, name: &str, value: &str| {
+        map.append(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+    };
+    let (uri, version) = match stream {
+        None => {
+            sent.extend(format!("{method} {path} HTTP/1.1\r\nhost: a\r\n").bytes());
+            add(&mut map, "host", "a");
+            for (name, value) in fields.iter() {
+                let upper = name.to_uppercase();
+                let name = if dice.below(9) == 0 { &*upper } else { name };
+                sent.extend(format!("{name}: {value}\r\n").bytes());
+                add(&mut map, name, value);
+            }
+            sent.extend(format!("content-length: {length}\r\n\r\n").bytes());
+            sent.extend(&body);
+            add(&mut map, "content-length", &length.to_string());
+            (path.to_owned(), "HTTP/1.1")
+        }
+        Some(stream) => {
+            let mut block = Vec::new();
+            let mut line = |name: &str, value: &str, dice: &mut Dice| {
+                block.push(if dice.below(2) == 0 { 0x40 } else { 0 });
+                for text in [name, value] {
+                    block.push(text.len() as u8);
+                    block.extend(text.bytes());
+                }
+            };
+            line(":method", method, dice);
+            line(":scheme", "http", dice);
+            line(":authority", "a", dice);
+            line(":path", path, dice);
+            for (name, value) in fields.iter() {
+                line(name, value, dice);
+                add(&mut map, name, value);
+            }
+            sent.extend(frame(1, if length == 0 { 5 } else { 4 }, stream, &block));
+            let mut left = &*body;
+            while !left.is_empty() {
+                let (piece, rest) = left.split_at(left.len().min([16_384, 16_384, 3000][dice.below(3)]));
+                left = rest;
+                sent.extend(frame(0, u8::from(rest.is_empty()), stream, piece));
+            }
+            (format!("http://a{path}"), "HTTP/2.0")
+        }
+    };
+    let mut seen = format!("{method} {uri} {version} {map:?}|").into_bytes();
+    seen.extend(body);
+    Asked { sent, seen }
+}
+
+/// A connection among others of its thread.
+struct One {
+    run: Run,
+    http2: bool,
+    /// What is still to be sent.
+    script: Vec<u8>,
+    /// What its handlers are to see.
+    seen: Vec<Vec<u8>>,
+}
+
+impl One {
+    fn new(http2: bool, elsewhere: Elsewhere) -> Self {
+        let mut run = Run::new(elsewhere);
+        (run.socket.room, run.socket.writable) = (usize::MAX / 2, true);
+        let script = if http2 { self::http2(&mut Dice(1), 0) } else { Vec::new() };
+        Self { run, http2, script, seen: Vec::new() }
+    }
+
+    fn ask(&mut self, dice: &mut Dice, fields: &mut Vec<(&str, &str)>) {
+        let stream = u32::try_from(self.seen.len()).unwrap_or(0) * 2 + 1;
+        let Asked { sent, seen } = asked(dice, fields, self.http2.then_some(stream));
+        self.script.extend(sent);
+        self.seen.push(seen);
+    }
+
+    /// Sends so much of it.
+    fn send(&mut self, count: usize) {
+        let count = count.min(self.script.len());
+        self.run.socket.incoming.extend(self.script.drain(..count));
+        self.run.socket.readable = true;
+    }
+
+    fn told(&self) -> Vec<Vec<u8>> {
+        if self.http2 { http2_bodies(&self.run.socket.sent) } else { http1_bodies(&self.run.socket.sent) }
+    }
+}
+
+#[test]
+fn whoever_else_is_served_on_the_thread_a_handler_sees_its_own_request() {
+    for seed in 1..=RUNS / 10 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut ones = [false, true, false, true].map(|http2| One::new(http2, elsewhere(seed)));
+        let mut fields = Vec::new();
+        for _ in 0..60 {
+            let one = &mut ones[dice.below(4)];
+            if dice.below(2) == 0 {
+                one.ask(&mut dice, &mut fields);
+            }
+            one.send(1 + dice.one_of([1000, 100_000, 1_000_000]));
+            one.run.handlers.gate.set(dice.below(3) > 0);
+            one.run.settle();
+        }
+        for one in &mut ones {
+            one.send(usize::MAX);
+            one.run.handlers.gate.set(true);
+            one.run.settle();
+            assert!(one.told() == one.seen, "seed {seed}");
+        }
+    }
+}
+
+/// The bodies of responses, in their order.
+fn http1_bodies(mut sent: &[u8]) -> Vec<Vec<u8>> {
+    let mut bodies = Vec::new();
+    while let Some(end) = sent.windows(4).position(|four| four == b"\r\n\r\n") {
+        let head = std::str::from_utf8(&sent[..end]).unwrap();
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+        bodies.push(sent[end + 4..end + 4 + length].to_vec());
+        sent = &sent[end + 4 + length..];
+    }
+    bodies
+}
+
+/// The same, in the order of their streams.
+fn http2_bodies(mut sent: &[u8]) -> Vec<Vec<u8>> {
+    let mut bodies = std::collections::BTreeMap::<u32, Vec<u8>>::new();
+    while let [a, b, c, kind, _, d, e, f, g, rest @ ..] = sent {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        if *kind == 0 {
+            bodies.entry(u32::from_be_bytes([*d, *e, *f, *g])).or_default().extend(&rest[..length]);
+        }
+        sent = &rest[length..];
+    }
+    bodies.into_values().collect()
 }

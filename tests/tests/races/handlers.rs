@@ -35,6 +35,7 @@ on_every_shell!(
     a_stream_that_fails_breaks_off_visibly,
     a_handler_that_panics_when_dropped_harms_nobody,
     a_service_that_panics_when_cloned_costs_that_connection_alone,
+    a_service_that_panics_when_dropped_costs_no_other_connection,
     a_handler_knows_its_peer,
     a_stream_without_an_end_is_told_and_ends_itself,
 );
@@ -471,6 +472,53 @@ fn a_service_that_panics_when_cloned_costs_that_connection_alone(shell: Shell) {
     panics.store(true, Ordering::SeqCst);
     assert_eq!(server.connect().rest(), (Vec::new(), End::Fin));
     panics.store(false, Ordering::SeqCst);
+    for peer in [&mut first, &mut server.connect()] {
+        assert_eq!(peer.ask("/").body, b"made");
+    }
+    drop(first);
+    server.drain();
+    server.clean_report();
+}
+
+/// A service that panics once when it is dropped, after it has been told to.
+#[derive(Clone, Default)]
+struct Undroppable {
+    panics: Arc<AtomicBool>,
+}
+
+impl Drop for Undroppable {
+    fn drop(&mut self) {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "as it was told to");
+    }
+}
+
+impl Service<Request<Body>> for Undroppable {
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = Ready<Result<Reply, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        ready(Ok(text("made")))
+    }
+}
+
+fn a_service_that_panics_when_dropped_costs_no_other_connection(shell: Shell) {
+    let service = Undroppable::default();
+    let panics = Arc::clone(&service.panics);
+    let server = Setup::default().start(shell, service);
+    let (mut first, mut second) = (server.connect(), server.connect());
+    assert_eq!(first.ask("/").body, b"made");
+    assert_eq!(second.ask("/").body, b"made");
+    panics.store(true, Ordering::SeqCst);
+    drop(second);
+    let since = std::time::Instant::now();
+    while panics.load(Ordering::SeqCst) && since.elapsed() < PATIENCE {
+        thread::yield_now();
+    }
     for peer in [&mut first, &mut server.connect()] {
         assert_eq!(peer.ask("/").body, b"made");
     }
