@@ -152,11 +152,12 @@ where
         if self.hub.has_stopped() {
             return true;
         }
+        // Those who are in hear of it first: it takes a moment to find out whether a door can be closed.
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.drive(key));
         if self.hub.gate() != Gate::Open {
             self.close_doors();
         }
-        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.drive(key));
         false
     }
 

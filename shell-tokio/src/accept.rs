@@ -47,6 +47,8 @@ where
             () = changes.next() => {}
         }
     }
+    // Those who are in hear of it first: it takes a moment to find out whether the door can be closed.
+    tokio::task::yield_now().await;
     if hub.gate() != Gate::Shut
         && let Err(error) = empty(listener, &hub, attend).await
     {
