@@ -436,20 +436,27 @@ fn a_stream_without_an_end_is_told_and_ends_itself(shell: Shell) {
     assert_eq!(server.clean_report().served, 1);
 }
 
-/// A service that panics when it is cloned while it is told to.
+/// A service that panics when it is cloned while it is told to, and once when it is dropped after it has been told to.
 #[derive(Default)]
-struct Uncloneable {
-    panics: Arc<AtomicBool>,
+struct Touchy {
+    when_cloned: Arc<AtomicBool>,
+    when_dropped: Arc<AtomicBool>,
 }
 
-impl Clone for Uncloneable {
+impl Clone for Touchy {
     fn clone(&self) -> Self {
-        assert!(!self.panics.load(Ordering::SeqCst), "as it was told to");
-        Self { panics: Arc::clone(&self.panics) }
+        assert!(!self.when_cloned.load(Ordering::SeqCst), "as it was told to");
+        Self { when_cloned: Arc::clone(&self.when_cloned), when_dropped: Arc::clone(&self.when_dropped) }
     }
 }
 
-impl Service<Request<Body>> for Uncloneable {
+impl Drop for Touchy {
+    fn drop(&mut self) {
+        assert!(!self.when_dropped.swap(false, Ordering::SeqCst), "as it was told to");
+    }
+}
+
+impl Service<Request<Body>> for Touchy {
     type Response = Reply;
     type Error = BoxError;
     type Future = Ready<Result<Reply, BoxError>>;
@@ -464,8 +471,8 @@ impl Service<Request<Body>> for Uncloneable {
 }
 
 fn a_service_that_panics_when_cloned_costs_that_connection_alone(shell: Shell) {
-    let service = Uncloneable::default();
-    let panics = Arc::clone(&service.panics);
+    let service = Touchy::default();
+    let panics = Arc::clone(&service.when_cloned);
     let server = Setup::default().start(shell, service);
     let mut first = server.connect();
     assert_eq!(first.ask("/").body, b"made");
@@ -480,35 +487,9 @@ fn a_service_that_panics_when_cloned_costs_that_connection_alone(shell: Shell) {
     server.clean_report();
 }
 
-/// A service that panics once when it is dropped, after it has been told to.
-#[derive(Clone, Default)]
-struct Undroppable {
-    panics: Arc<AtomicBool>,
-}
-
-impl Drop for Undroppable {
-    fn drop(&mut self) {
-        assert!(!self.panics.swap(false, Ordering::SeqCst), "as it was told to");
-    }
-}
-
-impl Service<Request<Body>> for Undroppable {
-    type Response = Reply;
-    type Error = BoxError;
-    type Future = Ready<Result<Reply, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<Body>) -> Self::Future {
-        ready(Ok(text("made")))
-    }
-}
-
 fn a_service_that_panics_when_dropped_costs_no_other_connection(shell: Shell) {
-    let service = Undroppable::default();
-    let panics = Arc::clone(&service.panics);
+    let service = Touchy::default();
+    let panics = Arc::clone(&service.when_dropped);
     let server = Setup::default().start(shell, service);
     let (mut first, mut second) = (server.connect(), server.connect());
     assert_eq!(first.ask("/").body, b"made");
