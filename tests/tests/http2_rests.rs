@@ -433,6 +433,24 @@ fn resets_of_it_are_no_annoyance_of_their_own() {
     assert_eq!(wire.goaway(), None);
 }
 
+/// Of the streams that it has reset the connection remembers the last ones, and how much may come for all others.
+#[test]
+fn what_crosses_the_stop_of_many_excuses_nothing_on_a_stream_that_was_passed_over() {
+    let mut wire = Wire::greeted();
+    let streams = [1, 3, 5, 7, 9, 21, 23, 25, 27, 29];
+    for stream in streams {
+        begin(&mut wire, stream, &[]);
+        discard(&mut wire, stream);
+        wire.respond(stream, 413, &[]);
+        wire.finish(stream, &[]);
+    }
+    a_second_of_silence(&mut wire);
+    wire.feed(frame::data(5, [0; 10]));
+    assert_eq!(wire.resets(5), [code::NO_ERROR]);
+    wire.feed(frame::data(11, [0; 10]));
+    assert_eq!(wire.resets(11), [code::STREAM_CLOSED]);
+}
+
 /// Many that are stopped at once have frames on their way: those are no annoyance, and cost no other request anything.
 #[test]
 fn what_crosses_the_stop_of_many_harms_nobody() {

@@ -550,7 +550,7 @@ impl Http2 {
     /// DATA or HEADERS came for a stream that is closed: on its way since before the peer knew, or against the rules
     /// (section 5.1).
     fn take_for_closed(&mut self, now: Instant, number: Number, count: u32) {
-        if self.dropped.excuses(number, count) {
+        if self.numbers.past(number) == Past::Opened && self.dropped.excuses(number, count) {
             return;
         }
         if !self.dropped.has(number) {

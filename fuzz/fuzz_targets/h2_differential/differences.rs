@@ -285,6 +285,10 @@ pub fn h2_alone_refuses(refusal: Refusal, case: &Case<'_>, past: &Past) -> Optio
     if case.frame.kind == kind::PRIORITY && case.frame.depends_on_itself() {
         return Some(DependsOnItself);
     }
+    // Ours does not know it from a stream whose frames have crossed its end.
+    if case.frame.kind == kind::DATA && case.is_skipped_long_ago() {
+        return Some(SkippedLongAgo);
+    }
     let block = case.block.as_ref()?;
     let te = block.values("te").any(|value| value != b"trailers" && value.eq_ignore_ascii_case(b"trailers"));
     let length =
