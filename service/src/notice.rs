@@ -71,12 +71,15 @@ impl Future for Started {
         if this.board.level() != Level::Serve {
             return Poll::Ready(());
         }
+        let mut waker = cx.waker().clone();
         let mut wakers = this.board.wakers();
-        match this.key {
-            Some(key) => wakers[key].clone_from(cx.waker()),
-            None => this.key = Some(wakers.insert(cx.waker().clone())),
+        match this.key.and_then(|key| wakers.get_mut(key)) {
+            Some(before) => std::mem::swap(before, &mut waker),
+            None => this.key = Some(wakers.insert(waker.clone())),
         }
+        // A task may go with its waker, and have another of these: the lock is free by then.
         drop(wakers);
+        drop(waker);
         // The level may have risen before the waker was there to be found.
         if this.board.level() != Level::Serve { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -85,7 +88,8 @@ impl Future for Started {
 impl Drop for Started {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.board.wakers().try_remove(key);
+            let waker = self.board.wakers().try_remove(key);
+            drop(waker);
         }
     }
 }
@@ -140,5 +144,38 @@ impl Board {
 
     fn wakers(&self) -> MutexGuard<'_, Slab<Waker>> {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    /// What a task is made of that waits for the drain and that nobody has but its waker.
+    struct Task(Mutex<Option<Pin<Box<Started>>>>);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+
+    #[test]
+    fn a_waker_that_goes_may_take_its_task_along() {
+        let notice = DrainNotice(Arc::new(Board::new(Clock::start())));
+        let waits = |waker: &Waker| {
+            let mut started = Box::pin(notice.started());
+            assert!(started.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+            started
+        };
+        let task = || Waker::from(Arc::new(Task(Mutex::new(Some(waits(Waker::noop()))))));
+        let mut started = waits(&task());
+        assert_eq!(notice.0.wakers().len(), 2);
+        assert!(started.as_mut().poll(&mut Context::from_waker(&task())).is_pending());
+        assert_eq!(notice.0.wakers().len(), 2);
+        drop(started);
+        assert_eq!(notice.0.wakers().len(), 0);
     }
 }
