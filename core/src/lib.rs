@@ -14,8 +14,6 @@
 #![deny(missing_docs)]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
 
 mod config;
 mod connection;
@@ -40,7 +38,7 @@ pub use event::{BodyLength, CancelReason, Event, StreamId, Transmit};
 pub use fault::{ErrorCode, Fault};
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
-pub use h2::hpack::outside as hpack;
+pub use h2::{frame::outside as frame, hpack::outside as hpack};
 pub use head::{Date, Field, RequestHead, ResponseHead, ResponseLength, SharedField, Trailers, Version};
 pub use outbox::Pieces;
 pub use time::Instant;

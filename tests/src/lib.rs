@@ -1,6 +1,7 @@
 //! The test kit.
 
 pub mod calls;
+pub mod data;
 pub mod explore;
 pub mod h2;
 pub mod handlers;

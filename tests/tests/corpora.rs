@@ -2,11 +2,11 @@
 //! and the seeds of other projects' fuzzers. Where the corpora are not at hand, that is said, and all is well.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::io::Read;
 
 use flate2::read::GzDecoder;
 use lameduck_core::{CloseReason, Config};
+use lameduck_tests::data;
 use lameduck_tests::wire::{Answer, Outcome, serve_cut, serve_with, show};
 use serde_json::Value;
 
@@ -81,19 +81,8 @@ fn differences() -> impl Iterator<Item = &'static &'static str> {
     DIFFERENCES.iter().flat_map(|(_, ids)| ids.iter())
 }
 
-/// A file among the corpora: beside the repository, or where `LAMEDUCK_DATA` says.
 fn open(name: &str) -> Option<File> {
-    let folder = match std::env::var_os("LAMEDUCK_DATA") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
-    };
-    let path = folder.join(name);
-    let file = File::open(&path).ok();
-    if file.is_none() {
-        // Past the harness, which would keep it to itself.
-        let _ = writeln!(std::io::stderr(), "skipped: there is no {}", path.display());
-    }
-    file
+    data::find(name).map(|path| File::open(path).expect("a file"))
 }
 
 fn serve(input: &[u8]) -> Outcome {

@@ -44,7 +44,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// What this line is.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn of(name: &[u8], value: &[u8]) -> Self {
         Self::of_name(name).with_value(value)
     }

@@ -5,7 +5,7 @@
 
 mod field;
 mod flow;
-mod frame;
+pub(crate) mod frame;
 pub(crate) mod hpack;
 mod numbers;
 mod priority;

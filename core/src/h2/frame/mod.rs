@@ -7,6 +7,8 @@ mod continuation;
 mod data;
 mod goaway;
 mod headers;
+#[cfg(feature = "fuzzing")]
+pub mod outside;
 mod ping;
 mod priority;
 mod priority_update;

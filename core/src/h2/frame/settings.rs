@@ -77,7 +77,7 @@ impl Setting {
         }))
     }
 
-    fn encode(self) -> [u8; SETTING_LEN] {
+    pub(super) fn encode(self) -> [u8; SETTING_LEN] {
         let (id, value) = match self {
             Self::HeaderTableSize(value) => (0x1, value),
             Self::EnablePush(value) => (0x2, u32::from(value)),

@@ -2,16 +2,15 @@
 
 mod appendix_c;
 mod bounds;
-mod corpora;
 mod kinds;
 mod malformed;
 mod round_trip;
 mod sending;
 mod state;
 
-use std::string::String;
-use std::vec;
-use std::vec::Vec;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::table::Table;
 use super::{Decoder, Encoder, HpackError};
@@ -61,6 +60,6 @@ fn entries<N: Copy>(table: &Table<N>) -> Vec<Field> {
 /// The octets that these hexadecimal digits stand for, whatever blanks are between them.
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let octet = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok();
     digits.chunks(2).map(|pair| octet(pair).expect("two hexadecimal digits")).collect()
 }

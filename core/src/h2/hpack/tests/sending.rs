@@ -53,9 +53,9 @@ fn a_table_of_no_size_is_not_written_to() {
     let mut encoder = begun();
     encoder.set_peer_max(0);
     let server = field("server", "lameduck");
-    let block = encode(&mut encoder, std::slice::from_ref(&server));
+    let block = encode(&mut encoder, core::slice::from_ref(&server));
     assert_eq!(block[..3], hex("20 0f 27"));
-    assert_eq!(encode(&mut encoder, std::slice::from_ref(&server)), block[1..]);
+    assert_eq!(encode(&mut encoder, core::slice::from_ref(&server)), block[1..]);
     assert_eq!(encoder.memory(), 0);
 }
 
