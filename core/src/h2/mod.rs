@@ -120,6 +120,7 @@ struct DroppedStream {
 
 impl Dropped {
     const MOST: usize = 64;
+    const FEW: usize = 4;
 
     fn push(&mut self, number: Number, window: ReceiveWindow) {
         self.keep(Self::MOST - 1);
@@ -128,7 +129,7 @@ impl Dropped {
 
     /// An idle connection remembers a few: what crossed the last resets may still come.
     fn keep_few(&mut self) {
-        self.keep(4);
+        self.keep(Self::FEW);
         self.streams.shrink_to_fit();
     }
 

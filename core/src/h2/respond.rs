@@ -17,7 +17,7 @@ use crate::h2::hpack::{self, Encoder};
 use crate::h2::repeat::Said;
 use crate::h2::streams::ResponseBody;
 use crate::head::{Field, ResponseHead, ResponseLength};
-use crate::lifecycle::stream::{Responding, Verdict};
+use crate::lifecycle::stream::Responding;
 use crate::outbox::Outbox;
 use crate::time::Instant;
 
@@ -52,8 +52,7 @@ impl Http2 {
         let (number, most) = (stream.number, self.peer.max_frame_size);
         let end_stream = framing.body == ResponseBody::None;
         stream.outgoing.body = framing.body;
-        stream.outgoing.verdict = if head.status < 300 { Verdict::GoOn } else { Verdict::Stop };
-        stream.life.begin_response();
+        stream.life.begin_response(head.status);
         match same.and_then(|same| same.block(said, encoder)) {
             Some(block) => outbox.gather(|out| {
                 write_block(out, number, end_stream, most, |out| out.extend_from_slice(block));

@@ -10,7 +10,7 @@ use crate::h1::head::Kind;
 use crate::h2::flow::{ReceiveWindow, SendWindow};
 use crate::h2::priority::Priority;
 use crate::lifecycle::http2::Number;
-use crate::lifecycle::stream::{Life, Rest, Verdict};
+use crate::lifecycle::stream::{Life, Rest};
 
 /// A stream that is not closed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -45,7 +45,6 @@ impl Stream {
                 window: outgoing,
                 priority: Priority::default(),
                 place: Place::Aside,
-                verdict: Verdict::Stop,
                 body: ResponseBody::Unknown,
                 queue: Queue::default(),
                 trailers: None,
@@ -67,9 +66,9 @@ impl Stream {
 
     /// What is still to come of the request, for one that nobody reads; `connection` is the window of all streams.
     pub(crate) fn rest(&self, connection: &ReceiveWindow) -> Rest {
-        match (self.expected, self.outgoing.verdict) {
-            (Some(expected), Verdict::GoOn) if !connection.has_room_behind(expected) => Rest::TooLong,
-            _ => Rest::MayCome,
+        match self.expected {
+            Some(expected) if !connection.has_room_behind(expected) => Rest::TooLong,
+            _ => Rest::Fits,
         }
     }
 }
@@ -87,7 +86,6 @@ pub(crate) struct Outgoing {
     pub(crate) window: SendWindow,
     pub(crate) priority: Priority,
     pub(crate) place: Place,
-    pub(crate) verdict: Verdict,
     pub(crate) body: ResponseBody,
     pub(crate) queue: Queue,
     /// The field block of the trailers, encoded so that it stands for itself.

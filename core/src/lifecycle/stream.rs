@@ -51,18 +51,24 @@ pub(crate) enum Wanted {
 
 /// What a response says to a client that still sends the request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Verdict {
+enum Verdict {
     /// Success: it goes on sending.
     GoOn,
     /// Anything else: it stops by itself once it has read that (RFC 9112 section 9.5).
     Stop,
 }
 
+impl Verdict {
+    fn of(status: u16) -> Self {
+        if status < 300 { Self::GoOn } else { Self::Stop }
+    }
+}
+
 /// What is still to come of a request that nobody reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rest {
-    /// What the peer can send without another word of ours, or will not send, or nobody knows how much.
-    MayCome,
+    /// No more than the connection's window has room for, as far as anybody knows.
+    Fits,
     /// More than that.
     TooLong,
 }
@@ -73,6 +79,8 @@ pub(crate) struct Life {
     receiving: Receiving,
     responding: Responding,
     wanted: Wanted,
+    /// What the response says, once it has begun. One that the connection gives itself is no success.
+    verdict: Verdict,
 }
 
 /// How a stream is to be closed now that its response is complete.
@@ -90,12 +98,13 @@ pub(crate) enum Parting {
 
 impl Life {
     pub(crate) fn new(receiving: Receiving) -> Self {
-        Self { receiving, responding: Responding::Owed, wanted: Wanted::Yes }
+        Self { receiving, responding: Responding::Owed, wanted: Wanted::Yes, verdict: Verdict::Stop }
     }
 
     /// One whose request the connection answers itself, and that is not over: no handler hears of it.
     pub(crate) fn refused() -> Self {
-        Self { receiving: Receiving::Handler, responding: Responding::Ended, wanted: Wanted::No }
+        let wanted = Wanted::No;
+        Self { receiving: Receiving::Handler, responding: Responding::Ended, wanted, verdict: Verdict::Stop }
     }
 
     // The peer's half.
@@ -134,8 +143,9 @@ impl Life {
 
     // Our half.
 
-    pub(crate) fn begin_response(&mut self) {
+    pub(crate) fn begin_response(&mut self, status: u16) {
         if self.responding == Responding::Owed {
+            self.verdict = Verdict::of(status);
             self.responding = Responding::Begun { sending: Sending::Free };
         }
     }
@@ -174,9 +184,9 @@ impl Life {
         match (self.responding, self.receiving, self.wanted) {
             (Responding::Ended, Receiving::Ended, _) => Parting::Whole,
             (Responding::Ended, Receiving::Rest { .. }, _) => Parting::NotYet,
-            (Responding::Ended, _, Wanted::No) => match rest {
-                Rest::TooLong => Parting::StopRequest,
-                Rest::MayCome => {
+            (Responding::Ended, _, Wanted::No) => match (self.verdict, rest) {
+                (Verdict::GoOn, Rest::TooLong) => Parting::StopRequest,
+                (Verdict::GoOn, Rest::Fits) | (Verdict::Stop, _) => {
                     self.receiving = Receiving::Rest { since: now };
                     Parting::LetIn
                 }
