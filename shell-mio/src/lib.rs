@@ -2,6 +2,7 @@
 //!
 //! It moves bytes and decides nothing; the same services run on it as on any other shell.
 
+mod pace;
 mod socket;
 mod timers;
 mod wake;

@@ -1,5 +1,6 @@
 //! The event loop of one thread.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::Display;
 use std::io;
@@ -19,6 +20,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use tower_service::Service;
 
+use crate::pace::Pace;
 use crate::socket::Socket;
 use crate::timers::Timers;
 use crate::wake::{Knock, Mailbox};
@@ -28,6 +30,9 @@ const EVENTS: usize = 1024;
 
 /// How many connections one door lets in before those that are in have their turn.
 const ACCEPTS: usize = 256;
+
+/// How many connections at most receive before they send.
+const TOGETHER: usize = 8;
 
 /// The token of the mailbox. Listeners have those below it, connections their key.
 const MAILBOX: Token = Token(usize::MAX);
@@ -48,6 +53,9 @@ where
     doors: Vec<Door>,
     connections: Slab<Box<Connection<S, B>>>,
     timers: Timers,
+    pace: Pace,
+    /// Those that have received, and have yet to send.
+    to_send: VecDeque<usize>,
     /// When the loop last stopped waiting, or a handler working.
     now: Instant,
     _watch: Watch,
@@ -100,6 +108,8 @@ where
             doors,
             connections: Slab::new(),
             timers: Timers::default(),
+            pace: Pace::default(),
+            to_send: VecDeque::with_capacity(TOGETHER),
             now: hub.clock.now(),
         })
     }
@@ -111,6 +121,7 @@ where
             if self.mailbox.take_changed() && self.follow_hub() {
                 return Ok(());
             }
+            self.send();
             self.wait(&mut events)?;
             for event in &events {
                 match event.token() {
@@ -152,7 +163,7 @@ where
         if self.hub.has_stopped() {
             return true;
         }
-        // Those who are in hear of it first: it takes a moment to find out whether a door can be closed.
+        // Those who are in hear of it first.
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.drive(key));
         if self.hub.gate() != Gate::Open {
@@ -163,6 +174,8 @@ where
 
     /// Accepts what the kernel's queue holds, until it would block; then closes.
     fn close_doors(&mut self) {
+        // It takes a moment to find out whether a door can be closed.
+        self.send();
         for index in (0..self.doors.len()).rev() {
             if self.hub.gate() == Gate::Emptying {
                 let now = self.hub.clock.now();
@@ -233,12 +246,31 @@ where
         self.drive(key);
     }
 
-    /// Lets one connection go as far as it can.
+    /// Lets one connection take in what there is, and send what comes of it: where many have their turn and are quick,
+    /// once some others have taken in too.
     fn drive(&mut self, key: usize) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let Connection { session, socket, knock, waker, armed } = &mut **connection;
+        let Connection { session, socket, knock, waker, .. } = &mut **connection;
         knock.answered();
-        let over = session.poll(&mut Context::from_waker(waker), socket, self.now).is_ready();
+        session.receive(&mut Context::from_waker(waker), socket, self.now);
+        self.to_send.push_back(key);
+        let is_brisk = self.pace.count(|| self.hub.clock.now());
+        if !is_brisk || self.to_send.len() >= TOGETHER {
+            self.send();
+        }
+    }
+
+    /// Lets those send that have received.
+    fn send(&mut self) {
+        while let Some(key) = self.to_send.pop_front() {
+            self.send_one(key);
+        }
+    }
+
+    fn send_one(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Connection { session, socket, waker, armed, .. } = &mut **connection;
+        let over = session.send(&mut Context::from_waker(waker), socket).is_ready();
         // Handlers take their time; for the rest, a moment ago will do.
         self.now = self.now.max(session.now());
         if over {

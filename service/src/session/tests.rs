@@ -363,6 +363,23 @@ impl Run {
         }
     }
 
+    /// The first half of a poll.
+    fn receive(&mut self) {
+        if !self.is_over {
+            let waker = Waker::from(Arc::clone(&self.flag));
+            let now = self.hub.clock.now();
+            self.session.receive(&mut Context::from_waker(&waker), &mut self.socket, now);
+        }
+    }
+
+    /// The second.
+    fn send(&mut self) {
+        if !self.is_over {
+            let waker = Waker::from(Arc::clone(&self.flag));
+            self.is_over = self.session.send(&mut Context::from_waker(&waker), &mut self.socket).is_ready();
+        }
+    }
+
     /// Polls for as long as it is woken; once more must be for nothing.
     fn settle(&mut self) {
         for _ in 0..100_000 {
@@ -382,6 +399,10 @@ impl Run {
 
     fn go(&mut self, dice: &mut Dice, mut script: &[u8]) {
         while !script.is_empty() {
+            let halves = dice.below(4);
+            if halves > 1 {
+                self.receive();
+            }
             match dice.below(8) {
                 0..=2 => {
                     let count = (1 + dice.one_of([10, 1000, 100_000])).min(script.len());
@@ -396,6 +417,9 @@ impl Run {
                 }
                 6 => self.handlers.gate.set(true),
                 _ => self.handlers.gate.set(false),
+            }
+            if halves > 2 {
+                self.send();
             }
             self.settle();
         }
