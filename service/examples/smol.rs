@@ -4,21 +4,19 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use lameduck_core::server::Gate;
 use lameduck_service::listen::Emptying;
-use lameduck_service::{Body, Hub, Opened, Server, Session, Transport};
+use lameduck_service::{Body, Hub, Opened, Server, Session, Transport, socket};
 use smol::{Async, Timer, future};
-use socket2::SockRef;
 
 async fn hello(_: Request<Body>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(Response::new(Full::new(Bytes::from_static(b"hello\n"))))
@@ -125,12 +123,12 @@ impl Transport for Socket {
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.get_ref().read(buffer)
+        socket::receive(&self.0, buffer)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
-            match self.0.get_ref().write_vectored(pieces) {
+            match socket::send(&self.0, pieces) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_writable(cx))?,
                 result => return Poll::Ready(result),
             }
@@ -142,6 +140,6 @@ impl Transport for Socket {
     }
 
     fn reset_on_close(&mut self) {
-        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
+        socket::reset_on_close(&self.0);
     }
 }

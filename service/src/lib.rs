@@ -27,6 +27,7 @@ mod recent;
 mod requests;
 mod scratch;
 mod session;
+pub mod socket;
 mod spare;
 mod spawn;
 mod transport;

@@ -3,14 +3,10 @@
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use lameduck_service::Transport;
+use lameduck_service::{Transport, socket};
 use mio::event::Event;
 use mio::net::TcpStream;
-use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendAncillaryBuffer, SendFlags};
-use socket2::SockRef;
 
 /// A socket, and what is known of its readiness. Readiness is told on its edges only: what the last call
 /// left undone is remembered here.
@@ -71,24 +67,19 @@ impl Transport for Socket {
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (count, _) = net::recv(&self.stream, buffer, RecvFlags::empty())?;
-        Ok(count)
+        socket::receive(&self.stream, buffer)
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         if !self.writable {
             return Poll::Pending;
         }
-        let result = match pieces {
-            [piece] => net::send(&self.stream, piece, SendFlags::NOSIGNAL),
-            _ => net::sendmsg(&self.stream, pieces, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
-        };
-        match result {
-            Err(Errno::AGAIN) => {
+        match socket::send(&self.stream, pieces) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.writable = false;
                 Poll::Pending
             }
-            result => Poll::Ready(result.map_err(io::Error::from)),
+            result => Poll::Ready(result),
         }
     }
 
@@ -97,7 +88,6 @@ impl Transport for Socket {
     }
 
     fn reset_on_close(&mut self) {
-        // Where that fails the peer has already gone.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        socket::reset_on_close(&self.stream);
     }
 }

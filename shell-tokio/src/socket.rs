@@ -1,14 +1,13 @@
 //! A tokio socket as a transport.
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use lameduck_service::Transport;
+use lameduck_service::{Transport, socket};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// A socket, and what is known of its reading side.
@@ -36,19 +35,48 @@ impl Socket {
             self.incoming = Incoming::Awaited;
         }
     }
+
+    /// Attempts what the runtime says that the socket is ready for. Where it did less than `most`, the socket is ready for
+    /// no more, and the runtime hears of that.
+    fn attempt(
+        &self,
+        interest: Interest,
+        most: usize,
+        act: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut count = 0;
+        let attempted = self.stream.try_io(interest, || {
+            count = act()?;
+            match (1..most).contains(&count) {
+                true => Err(ErrorKind::WouldBlock.into()),
+                false => Ok(()),
+            }
+        });
+        match attempted {
+            Err(error) if count == 0 => Err(error),
+            _ => Ok(count),
+        }
+    }
 }
 
 impl Transport for Socket {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
-        self.incoming = if read.is_pending() { Incoming::Awaited } else { Incoming::Some };
-        ready!(read)?;
-        // The runtime takes a read that leaves room for one to the end.
-        if buffer.remaining() > 0 {
-            self.listen(cx);
+        let most = buffer.len();
+        loop {
+            match self.attempt(Interest::READABLE, most, || socket::receive(&self.stream, buffer)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.incoming = Incoming::Awaited;
+                    ready!(self.stream.poll_read_ready(cx))?;
+                }
+                result => {
+                    self.incoming = Incoming::Some;
+                    if result.as_ref().is_ok_and(|count| *count < most) {
+                        self.listen(cx);
+                    }
+                    return Poll::Ready(result);
+                }
+            }
         }
-        Poll::Ready(Ok(buffer.filled().len()))
     }
 
     fn may_read(&self) -> bool {
@@ -61,13 +89,18 @@ impl Transport for Socket {
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*SockRef::from(&self.stream)).read(buffer)
+        socket::receive(&self.stream, buffer)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match pieces {
-            [piece] => Pin::new(&mut self.stream).poll_write(cx, piece),
-            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+        let most = pieces.iter().map(|piece| piece.len()).sum();
+        loop {
+            match self.attempt(Interest::WRITABLE, most, || socket::send(&self.stream, pieces)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    ready!(self.stream.poll_write_ready(cx))?;
+                }
+                result => return Poll::Ready(result),
+            }
         }
     }
 
@@ -76,7 +109,6 @@ impl Transport for Socket {
     }
 
     fn reset_on_close(&mut self) {
-        // Where that fails the peer has already gone.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        socket::reset_on_close(&self.stream);
     }
 }
