@@ -36,6 +36,7 @@ pub use connection::{Connection, Stage, Status};
 pub use error::{ApiMisuse, CloseReason, PeerError};
 pub use event::{BodyLength, CancelReason, Event, StreamId, Transmit};
 pub use fault::{ErrorCode, Fault};
+pub use h1::recall::Recall;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use h2::{frame::outside as frame, hpack::outside as hpack};

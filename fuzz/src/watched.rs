@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use lameduck_core::{ApiMisuse, CloseReason, Connection, Event, Instant, Stage, StreamId};
+use lameduck_core::{ApiMisuse, CloseReason, Connection, Event, Instant, Recall, Stage, StreamId};
 
 use crate::calls::{Call, Came};
 
@@ -21,12 +21,13 @@ pub struct Watched {
     shown: Vec<u8>,
     fin: bool,
     closed: Option<CloseReason>,
+    recall: Recall,
 }
 
 impl Watched {
     /// From this time on.
     pub fn new(connection: Connection, now: Instant) -> Self {
-        Self { connection, now, latest: now, shown: vec![], fin: false, closed: None }
+        Self { connection, now, latest: now, shown: vec![], fin: false, closed: None, recall: Recall::default() }
     }
 
     /// Makes a call. Of output, only what is new comes of it.
@@ -87,11 +88,19 @@ impl Watched {
         self.closed.is_some()
     }
 
-    /// Equal inputs lead to equal outputs and equal states, whether or not they come in a block that may be kept; time that
-    /// goes back stands still.
-    fn check_twin(&self, twin: &mut Connection, call: &Call, came: &Came) {
+    /// Equal inputs lead to equal outputs and equal states, whether or not they come in a block that may be kept, and
+    /// whatever the caller remembers of the last head; time that goes back stands still.
+    fn check_twin(&mut self, twin: &mut Connection, call: &Call, came: &Came) {
         match call {
-            Call::Bytes(bytes) => twin.handle_block(self.latest, &Bytes::copy_from_slice(bytes)),
+            Call::Bytes(bytes) => {
+                // The third time a head is known.
+                for _ in 0..3 {
+                    let mut recalling = twin.clone();
+                    recalling.handle_bytes_recalling(self.latest, bytes, &mut self.recall);
+                    assert_eq!(recalling, self.connection);
+                }
+                twin.handle_block(self.latest, &Bytes::copy_from_slice(bytes));
+            }
             call => assert_eq!(*came, call.make(twin, self.latest)),
         }
         assert_eq!(*twin, self.connection);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use bytes::{Bytes, BytesMut};
+use lameduck_core::Recall;
 
 /// As much as one read may bring: some frames of HTTP/2 of the usual size, whole.
 const SIZE: usize = 4 * (9 + LARGE);
@@ -22,12 +23,13 @@ pub(crate) struct Scratch {
     shared: Option<Bytes>,
     /// How many reads are still to be copied.
     copied: u8,
+    recall: Recall,
 }
 
 /// What was read.
 pub(crate) enum Read<'a> {
-    /// What is kept of it is to be copied.
-    Copied(&'a [u8]),
+    /// What is kept of it is to be copied. And what there was before.
+    Copied(&'a [u8], &'a mut Recall),
     /// Parts of it may be kept.
     Shared(Bytes),
 }
@@ -46,7 +48,7 @@ pub(crate) fn with<R>(act: impl FnOnce(&mut Scratch) -> R) -> R {
 
 impl Scratch {
     fn new() -> Self {
-        Self { buffer: BytesMut::zeroed(SIZE), shared: None, copied: 0 }
+        Self { buffer: BytesMut::zeroed(SIZE), shared: None, copied: 0, recall: Recall::default() }
     }
 
     /// The buffer, to be read into.
@@ -71,7 +73,7 @@ impl Scratch {
     pub(crate) fn read(&mut self, count: usize) -> Read<'_> {
         match count {
             LARGE.. if self.may_share() => Read::Shared(self.share(count)),
-            _ => Read::Copied(self.buffer.get(..count).unwrap_or(&self.buffer)),
+            _ => Read::Copied(self.buffer.get(..count).unwrap_or(&self.buffer), &mut self.recall),
         }
     }
 

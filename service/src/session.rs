@@ -282,7 +282,9 @@ where
             }
             Ok(count) => {
                 match scratch.read(count) {
-                    Read::Copied(bytes) => self.connection.handle_bytes(now, bytes),
+                    Read::Copied(bytes, recall) => {
+                        self.connection.handle_bytes_recalling(now, bytes, recall);
+                    }
                     Read::Shared(block) => self.connection.handle_block(now, &block),
                 }
                 true

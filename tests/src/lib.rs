@@ -9,5 +9,6 @@ pub mod model;
 pub mod peer;
 pub mod polled;
 pub mod reader;
+pub mod recalled;
 pub mod shells;
 pub mod wire;

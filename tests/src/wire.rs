@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lameduck_core::{
-    BodyLength, CloseReason, Config, Connection, Event, Field, Instant, PeerError, ResponseHead,
+    BodyLength, CloseReason, Config, Connection, Event, Field, Instant, PeerError, Recall, ResponseHead,
     ResponseLength, Stage, StreamId, Transmit, Version,
 };
+
+use crate::recalled;
 
 /// The moment at which everything happens that takes no time.
 pub const NOW: Instant = Instant::ORIGIN;
@@ -38,8 +40,15 @@ impl Wire {
     }
 
     /// Sends bytes to the connection; what happens then.
+    ///
+    /// # Panics
+    /// Where something else would happen if they had come before.
     pub fn feed(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Event> {
-        self.connection.handle_bytes(NOW, bytes.as_ref());
+        let (bytes, before, mut recall) = (bytes.as_ref(), self.connection.clone(), Recall::default());
+        self.connection.handle_bytes(NOW, bytes);
+        for _ in 0..recalled::TIMES {
+            recalled::check(&before, NOW, bytes, &self.connection, &mut recall);
+        }
         self.settle()
     }
 

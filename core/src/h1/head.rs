@@ -111,7 +111,7 @@ pub(crate) enum Kind {
 }
 
 /// A head that has been read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parsed {
     pub(crate) head: RequestHead,
     pub(crate) kind: Kind,

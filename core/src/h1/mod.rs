@@ -8,6 +8,7 @@ pub(crate) mod encode;
 mod framing;
 pub(crate) mod head;
 mod intake;
+pub(crate) mod recall;
 pub(crate) mod target;
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use crate::timer::{Drain, Due, Reason};
 use encode::{Asked, Encoder};
 use head::{Kind, Parsed, Scanner};
 use intake::Intake;
+use recall::Recall;
 
 /// An HTTP/1 connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -82,12 +84,18 @@ impl Http1 {
     // What came from the network or the clock.
 
     /// After the peer's FIN there is nothing that could have come.
-    pub(crate) fn handle_bytes(&mut self, now: Instant, config: &Config, bytes: &[u8]) {
+    pub(crate) fn handle_bytes(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        bytes: &[u8],
+        recall: Option<&mut Recall>,
+    ) {
         if self.life.peer_has_finished() {
             return;
         }
         if self.inbox.is_empty() {
-            let used = self.read(now, config, bytes);
+            let used = self.read(now, config, bytes, recall);
             self.inbox.push(bytes.get(used..).unwrap_or(&[]));
         } else {
             self.inbox.push(bytes);
@@ -481,7 +489,7 @@ impl Http1 {
     /// Reads on in what is kept.
     fn read_on(&mut self, now: Instant, config: &Config) {
         let mut inbox = core::mem::take(&mut self.inbox);
-        inbox.advance(self.read(now, config, inbox.as_slice()));
+        inbox.advance(self.read(now, config, inbox.as_slice(), None));
         self.inbox = inbox;
         if self.life.peer_has_finished() && (self.inbox.is_empty() || !self.is_held_up(config)) {
             self.conclude(now);
@@ -506,13 +514,19 @@ impl Http1 {
     }
 
     /// Reads `input` as far as can be; how much of it is done with.
-    fn read(&mut self, now: Instant, config: &Config, input: &[u8]) -> usize {
+    fn read(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        input: &[u8],
+        mut recall: Option<&mut Recall>,
+    ) -> usize {
         let mut used = 0;
         while let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
             let step = match self.life.phase() {
                 Phase::Idle { .. } | Phase::Head { .. } if self.is_held_up(config) => Step::Stuck,
-                Phase::Idle { .. } => self.begin_head(now, config, rest),
-                Phase::Head { .. } => self.read_head(now, config, rest),
+                Phase::Idle { .. } => self.begin_head(now, config, rest, recall.as_deref_mut()),
+                Phase::Head { .. } => self.read_head(now, config, rest, recall.as_deref_mut()),
                 Phase::Exchange { .. } if self.life.serves_whole_request() => Step::Stuck,
                 Phase::Exchange { .. } | Phase::Tunnel { .. } => self.read_content(now, config, rest),
                 Phase::Flushing { .. } | Phase::Lingering { .. } | Phase::Closed { .. } => {
@@ -529,25 +543,34 @@ impl Http1 {
     }
 
     /// Skips empty lines before a request line (RFC 9112 section 2.2): they begin nothing.
-    fn begin_head(&mut self, now: Instant, config: &Config, rest: &[u8]) -> Step {
+    fn begin_head(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        rest: &[u8],
+        recall: Option<&mut Recall>,
+    ) -> Step {
         match rest {
             [b'\r', b'\n', ..] => Step::Used(2),
             [b'\r'] => Step::Stuck,
             _ => {
                 self.life.begin(now);
-                self.read_head(now, config, rest)
+                self.read_head(now, config, rest, recall)
             }
         }
     }
 
     #[inline(never)]
-    fn read_head(&mut self, now: Instant, config: &Config, rest: &[u8]) -> Step {
+    fn read_head(&mut self, now: Instant, config: &Config, rest: &[u8], recall: Option<&mut Recall>) -> Step {
+        if let Some(known) = recall.as_ref().and_then(|recall| recall.find(rest, &config.limits)) {
+            return self.take(now, known);
+        }
         match head::read(&mut self.scanner, rest, &config.limits) {
             Ok(Some(parsed)) => {
-                let length = parsed.head.as_bytes().len();
-                self.scanner = Scanner::default();
-                self.take(now, parsed);
-                Step::Used(length)
+                if let Some(recall) = recall {
+                    recall.note(&parsed, &config.limits);
+                }
+                self.take(now, parsed)
             }
             Ok(None) => Step::Stuck,
             Err(error) => {
@@ -558,11 +581,14 @@ impl Http1 {
         }
     }
 
-    fn take(&mut self, now: Instant, parsed: Parsed) {
+    fn take(&mut self, now: Instant, parsed: Parsed) -> Step {
         let Parsed { head, kind, persistence, body, expects_continue } = parsed;
+        let length = head.as_bytes().len();
+        self.scanner = Scanner::default();
         self.asked = Asked { kind, version: head.version() };
         if matches!(kind, Kind::Upgrade | Kind::Connect) && !self.life.admits_upgrades() {
-            return self.refuse_with(now, 503, CloseReason::UpgradeRefused);
+            self.refuse_with(now, 503, CloseReason::UpgradeRefused);
+            return Step::Used(length);
         }
         let receiving = match body {
             BodyLength::Empty => Receiving::Whole,
@@ -573,6 +599,7 @@ impl Http1 {
         self.intake = Intake::new(body, expects_continue);
         self.encoder = Encoder::default();
         self.pending = Some(Pending::Request { head, body });
+        Step::Used(length)
     }
 
     /// Reads what belongs to the body or the tunnel.

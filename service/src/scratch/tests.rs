@@ -9,7 +9,7 @@ fn read(scratch: &mut Scratch, count: usize, byte: u8) -> (*const u8, Option<Byt
     buffer[..count].fill(byte);
     let place = buffer.as_ptr();
     match scratch.read(count) {
-        Read::Copied(bytes) => {
+        Read::Copied(bytes, _) => {
             assert_eq!(bytes, vec![byte; count]);
             (place, None)
         }

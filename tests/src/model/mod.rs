@@ -10,20 +10,27 @@ pub mod http2;
 pub mod probe;
 pub mod script;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
 use lameduck_core::{
-    Allowance, BodyLength, CancelReason, CloseReason, Connection, Event, Instant, ResponseHead, Stage,
-    StreamId, Timer, Transmit,
+    Allowance, BodyLength, CancelReason, CloseReason, Connection, Event, Instant, Recall, ResponseHead,
+    Stage, StreamId, Timer, Transmit,
 };
 
 use crate::polled::pending;
 use crate::reader::{Asked, Delimited, Extent, Reply, read_reply};
+use crate::recalled;
 use script::{After, Answer, GRACE, Manners, Request, Resets, Script, Sends, Verdict};
 
 /// How long the one pause of a run lasts: longer than `idle_quiet`, shorter than all that would end by itself.
 const PAUSE: Duration = Duration::from_millis(400);
+
+thread_local! {
+    /// What is remembered of the heads of all runs.
+    static RECALL: RefCell<Recall> = RefCell::default();
+}
 
 /// An invariant of `LIFECYCLE.md`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -407,7 +414,9 @@ impl State {
             Action::Deliver(count) => {
                 let piece = &script.text[self.sent..self.sent + count];
                 self.sent += count;
-                self.connection.handle_bytes(now, piece);
+                RECALL.with_borrow_mut(|recall| {
+                    recalled::handle_bytes(&mut self.connection, now, piece, recall);
+                });
             }
             Action::PeerFin => {
                 self.peer = Peer::Finished;
