@@ -8,6 +8,8 @@ pub mod h2;
 pub mod polled;
 #[path = "../../tests/src/reader.rs"]
 pub mod reader;
+#[path = "../../tests/src/recalled.rs"]
+pub mod recalled;
 pub mod watched;
 #[path = "../../tests/src/wire.rs"]
 pub mod wire;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use lameduck_core::{ApiMisuse, CloseReason, Connection, Event, Instant, Recall, Stage, StreamId};
 
 use crate::calls::{Call, Came};
+use crate::recalled;
 
 /// A connection, and the clock of its caller.
 #[derive(Clone)]
@@ -93,11 +94,8 @@ impl Watched {
     fn check_twin(&mut self, twin: &mut Connection, call: &Call, came: &Came) {
         match call {
             Call::Bytes(bytes) => {
-                // The third time a head is known.
-                for _ in 0..3 {
-                    let mut recalling = twin.clone();
-                    recalling.handle_bytes_recalling(self.latest, bytes, &mut self.recall);
-                    assert_eq!(recalling, self.connection);
+                for _ in 0..recalled::TIMES {
+                    recalled::check(twin, self.latest, bytes, &self.connection, &mut self.recall);
                 }
                 twin.handle_block(self.latest, &Bytes::copy_from_slice(bytes));
             }
