@@ -28,7 +28,15 @@ pub struct Watched {
 impl Watched {
     /// From this time on.
     pub fn new(connection: Connection, now: Instant) -> Self {
-        Self { connection, now, latest: now, shown: vec![], fin: false, closed: None, recall: Recall::default() }
+        Self {
+            connection,
+            now,
+            latest: now,
+            shown: vec![],
+            fin: false,
+            closed: None,
+            recall: Recall::default(),
+        }
     }
 
     /// Makes a call. Of output, only what is new comes of it.
