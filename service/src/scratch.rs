@@ -23,12 +23,13 @@ pub(crate) struct Scratch {
     shared: Option<Bytes>,
     /// How many reads are still to be copied.
     copied: u8,
+    /// What is remembered of the last head.
     recall: Recall,
 }
 
 /// What was read.
 pub(crate) enum Read<'a> {
-    /// What is kept of it is to be copied. And what there was before.
+    /// What is kept of it is to be copied. Beside it, what is remembered of the last head.
     Copied(&'a [u8], &'a mut Recall),
     /// Parts of it may be kept.
     Shared(Bytes),

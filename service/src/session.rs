@@ -47,7 +47,7 @@ where
     peer: SocketAddr,
     number: u64,
     told: Level,
-    /// What has been received since the last time that something was sent.
+    /// What has been received, and not yet been followed by sending.
     received: Option<Received>,
     /// How many bytes the transport has taken.
     sent: u64,
@@ -58,18 +58,12 @@ where
 }
 
 /// What came of receiving.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Received {
     /// Whether anything was read.
     any: bool,
     /// Whether nothing could be, for want of room.
     paused: bool,
-}
-
-impl Received {
-    fn and(self, before: Self) -> Self {
-        Self { any: self.any || before.any, paused: self.paused || before.paused }
-    }
 }
 
 /// A service of its own for the connection of `peer`; none, where the handlers' code panics in making it: that connection
@@ -136,36 +130,46 @@ where
         self.send(cx, io)
     }
 
-    /// The first half of [`poll`](Self::poll), and to be called instead of it: takes in what has come, and lets the
-    /// handlers work. [`send`](Self::send) has to follow, before the caller waits for anything.
+    /// The first half of [`poll`](Self::poll): takes in what has come, and lets the handlers work. [`send`](Self::send) is
+    /// to follow before the caller waits for anything; where this is called again instead, it sends first.
     ///
     /// A shell that has many connections to attend to lets some of them receive, and then the same ones send: each is
     /// done faster for being done several times in a row.
     pub fn receive(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) {
+        if self.received.is_some() {
+            // An answer that was given goes before anything happens to its connection.
+            let _ = self.send(cx, io);
+        }
         self.now = self.now.max(now);
         if let Some(date) = clock::date() {
             self.connection.set_date(date);
         }
         self.requests.begin();
-        self.expire(io);
-        self.obey(io);
-        let before = self.received.unwrap_or_default();
-        self.received = Some(self.take_in(cx, io).and(before));
+        let has_expired = self.expire(io);
+        let has_changed = self.obey(io);
+        self.received = Some(self.take_in(cx, io));
         // Also where nothing was read: something may have come of the time, and of wake-ups.
         self.attend(cx);
+        if has_expired || has_changed {
+            // There may be a FIN to send. A request that came before it, while others receive, would be lost.
+            let _ = self.send(cx, io);
+        }
     }
 
     /// The second half: sends, and goes on for as long as there is something to do. Ready as [`poll`](Self::poll) is.
     pub fn send(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> Poll<()> {
-        let Some(mut received) = self.received.take() else { return Poll::Pending };
-        for rounds_left in (0..ROUNDS).rev() {
+        let Some(mut received) = self.received.take() else { return self.conclude(io) };
+        let mut rounds = 1;
+        loop {
             let wrote = self.write(cx, io);
-            if rounds_left == 0 || self.requests.is_out_of_turns() {
-                break;
+            if rounds == ROUNDS || self.requests.is_out_of_turns() {
+                io.go_on_later(cx);
+                return self.conclude(io);
             }
             if self.requests.ended().is_some() || !self.goes_on(received, wrote, io) {
                 return self.conclude(io);
             }
+            rounds += 1;
             let news = self.obey(io);
             received = self.take_in(cx, io);
             let work = self.requests.are_under_way() || self.requests.has_ready();
@@ -174,8 +178,6 @@ where
             }
             self.attend(cx);
         }
-        io.go_on_later(cx);
-        self.conclude(io)
     }
 
     /// When [`poll`](Self::poll) is to be called, if nothing else happens before.
@@ -212,13 +214,15 @@ where
         }
     }
 
-    /// Ends the waits whose time has come. What had arrived by then is read first.
-    fn expire(&mut self, io: &mut impl Transport) {
-        if self.next_timeout.is_some_and(|due| due <= self.now) {
+    /// Ends the waits whose time has come; whether there were any. What had arrived by then is read first.
+    fn expire(&mut self, io: &mut impl Transport) -> bool {
+        let is_due = self.next_timeout.is_some_and(|due| due <= self.now);
+        if is_due {
             self.read_to_the_end(io);
             self.was = self.stage();
             self.connection.handle_timeout(self.now);
         }
+        is_due
     }
 
     /// Follows the level; whether it had changed. What had arrived before it did is read first.

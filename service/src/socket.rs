@@ -31,7 +31,7 @@ pub fn send(socket: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 /// Makes the end of a socket a reset.
-pub fn reset_on_close(socket: &impl AsFd) {
+pub fn reset_on_close(socket: impl AsFd) {
     // Where that fails the peer has already gone.
-    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+    let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
 }

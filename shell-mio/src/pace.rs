@@ -11,8 +11,9 @@ const TURNS: u8 = 16;
 /// of its share, most of that in the kernel.
 const BRISK: Duration = Duration::from_micros(256);
 
-/// Tells whether there is much to do, and all of it quick. Only then it is worth while to let some connections receive
-/// before the first of them sends, and only then no answer waits for the handler of another request to speak of.
+/// Tells whether there has been much to do, and all of it quick. Only then it is worth while to let some connections
+/// receive before the first of them sends. It judges by the past: a few answers may have to wait for the first handler that
+/// is slow, none for the next.
 #[derive(Default)]
 pub(crate) struct Pace {
     /// When the turns began that are being counted.

@@ -174,14 +174,15 @@ where
 
     /// Accepts what the kernel's queue holds, until it would block; then closes.
     fn close_doors(&mut self) {
-        // It takes a moment to find out whether a door can be closed.
-        self.send();
         for index in (0..self.doors.len()).rev() {
+            // It takes a moment to find out whether a door can be closed.
+            self.send();
             if self.hub.gate() == Gate::Emptying {
                 let now = self.hub.clock.now();
                 let door = &mut self.doors[index];
                 door.emptying.get_or_insert_with(|| Emptying::begin(&door.socket, now));
                 self.accept(index);
+                self.send();
                 let door = &mut self.doors[index];
                 // One that is short of descriptors has not been emptied.
                 if door.rests_until.is_none() {
@@ -253,6 +254,8 @@ where
         let Connection { session, socket, knock, waker, .. } = &mut **connection;
         knock.answered();
         session.receive(&mut Context::from_waker(waker), socket, self.now);
+        // Handlers take their time; for the rest, a moment ago will do.
+        self.now = self.now.max(session.now());
         self.to_send.push_back(key);
         let is_brisk = self.pace.count(|| self.hub.clock.now());
         if !is_brisk || self.to_send.len() >= TOGETHER {

@@ -37,7 +37,8 @@ impl Socket {
     }
 
     /// Attempts what the runtime says that the socket is ready for. Where it did less than `most`, the socket is ready for
-    /// no more, and the runtime hears of that.
+    /// no more until it says so anew, since it tells of edges alone: the runtime hears that as it hears that nothing went,
+    /// and concludes the same from its own short reads and writes.
     fn attempt(
         &self,
         interest: Interest,

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use lameduck_core::Config;
 use lameduck_core::server::Plan;
+use lameduck_core::{Allowance, Config};
 
 use super::*;
 
@@ -363,6 +363,12 @@ impl Run {
         }
     }
 
+    /// A request arrives.
+    fn ask(&mut self) {
+        self.socket.incoming.extend_from_slice(b"GET /now HTTP/1.1\r\nhost: a\r\n\r\n");
+        self.socket.readable = true;
+    }
+
     /// The first half of a poll.
     fn receive(&mut self) {
         if !self.is_over {
@@ -478,8 +484,7 @@ fn whole_streams(mut sent: &[u8]) -> u32 {
 fn a_socket_that_takes_nothing_and_does_not_say_why_is_lost() {
     let mut run = Run::new(Elsewhere::Nowhere);
     run.socket.takes_nothing = true;
-    run.socket.incoming.extend_from_slice(b"GET /now HTTP/1.1\r\nhost: a\r\n\r\n");
-    run.socket.readable = true;
+    run.ask();
     run.settle();
     assert!(run.is_over);
 }
@@ -733,4 +738,52 @@ fn http2_bodies(mut sent: &[u8]) -> Vec<Vec<u8>> {
         sent = &rest[length..];
     }
     bodies.into_values().collect()
+}
+
+/// A connection that has been idle since its first answer.
+fn idle(config: Config) -> Run {
+    let mut run = Run::new(Elsewhere::Nowhere);
+    run.hub = Hub::new(config, Plan::default());
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    run.session = Session::with_spawn(Arc::clone(&run.hub), run.handlers.clone(), peer, Elsewhere::Nowhere);
+    (run.socket.room, run.socket.writable) = (usize::MAX / 2, true);
+    run.ask();
+    run.settle();
+    run
+}
+
+/// Keeping connections for so long, in a drain too.
+fn keeping_alive(allowance: Allowance) -> Config {
+    let mut config = Config::default();
+    config.timeouts.keep_alive = allowance;
+    config
+}
+
+#[test]
+fn a_fin_that_the_drain_brings_goes_before_other_sessions_receive() {
+    let mut run = idle(keeping_alive(Allowance::millis(60_000, 0)));
+    run.hub.handle().begin();
+    let before = run.socket.steps;
+    run.receive();
+    assert_eq!(run.socket.steps, before + 1);
+}
+
+#[test]
+fn a_fin_that_the_time_brings_goes_before_other_sessions_receive() {
+    let mut run = idle(keeping_alive(Allowance::millis(60_000, 60_000)));
+    let (due, before) = (run.session.next_timeout().expect("it is idle"), run.socket.steps);
+    run.session.receive(&mut Context::from_waker(Waker::noop()), &mut run.socket, due);
+    assert_eq!(run.socket.steps, before + 1);
+}
+
+#[test]
+fn an_answer_that_was_given_goes_before_its_connection_is_forced_to_end() {
+    let mut run = idle(Config::default());
+    run.ask();
+    run.receive();
+    run.hub.handle().force();
+    run.receive();
+    run.send();
+    assert!(run.is_over);
+    assert_eq!(String::from_utf8_lossy(&run.socket.sent).matches("HTTP/1.1 200").count(), 2);
 }
