@@ -27,8 +27,8 @@ use crate::timer::{Drain, Due, Reason};
 /// * **A. Getters**, which change nothing: [`wants_read`](Self::wants_read),
 ///   [`send_capacity`](Self::send_capacity), [`status`](Self::status) ...
 /// * **B. `handle_*`**, for what came from the network or the clock: [`handle_bytes`](Self::handle_bytes),
-///   [`handle_block`](Self::handle_block), [`handle_eof`](Self::handle_eof), [`handle_gone`](Self::handle_gone),
-///   [`handle_timeout`](Self::handle_timeout).
+///   [`handle_bytes_recalling`](Self::handle_bytes_recalling), [`handle_block`](Self::handle_block),
+///   [`handle_eof`](Self::handle_eof), [`handle_gone`](Self::handle_gone), [`handle_timeout`](Self::handle_timeout).
 /// * **C. Commands** of the application and the operator: [`respond`](Self::respond),
 ///   [`send_body`](Self::send_body), [`finish`](Self::finish), [`reset`](Self::reset),
 ///   [`read_body`](Self::read_body), [`release`](Self::release), [`drain`](Self::drain),
@@ -153,8 +153,8 @@ impl Connection {
         self.handle_input(now, Input::borrowed(bytes), None);
     }
 
-    /// The same, for who reads for many connections, one after the other: what `recall` knows of the last head is not
-    /// read again. That spares time, and makes no other difference.
+    /// The same, for who reads for many connections, one after the other: a head that comes whole, where one is to begin, and
+    /// that `recall` knows is not read again. That spares time, and makes no other difference.
     pub fn handle_bytes_recalling(&mut self, now: Instant, bytes: &[u8], recall: &mut Recall) {
         self.handle_input(now, Input::borrowed(bytes), Some(recall));
     }

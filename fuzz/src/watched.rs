@@ -102,7 +102,9 @@ impl Watched {
     fn check_twin(&mut self, twin: &mut Connection, call: &Call, came: &Came) {
         match call {
             Call::Bytes(bytes) => {
-                for _ in 0..recalled::TIMES {
+                // HTTP/2 has no use for it.
+                let times = if twin.status().protocol == "HTTP/1" { recalled::TIMES } else { 0 };
+                for _ in 0..times {
                     recalled::check(twin, self.latest, bytes, &self.connection, &mut self.recall);
                 }
                 twin.handle_block(self.latest, &Bytes::copy_from_slice(bytes));

@@ -44,12 +44,21 @@ impl Wire {
     /// # Panics
     /// Where something else would happen if they had come before.
     pub fn feed(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Event> {
-        let (bytes, before, mut recall) = (bytes.as_ref(), self.connection.clone(), Recall::default());
-        self.connection.handle_bytes(NOW, bytes);
-        for _ in 0..recalled::TIMES {
-            recalled::check(&before, NOW, bytes, &self.connection, &mut recall);
-        }
+        self.take_in(bytes.as_ref());
         self.settle()
+    }
+
+    /// Hands bytes to the connection. That no head in them is another for who remembers it need not be asked of single
+    /// bytes.
+    fn take_in(&mut self, bytes: &[u8]) {
+        let before = (bytes.len() > 1).then(|| self.connection.clone());
+        self.connection.handle_bytes(NOW, bytes);
+        if let Some(before) = before {
+            let mut recall = Recall::default();
+            for _ in 0..recalled::TIMES {
+                recalled::check(&before, NOW, bytes, &self.connection, &mut recall);
+            }
+        }
     }
 
     /// Sends the peer's FIN; what happens then.
@@ -264,7 +273,7 @@ impl<A: Fn(&Request) -> Answer> Server<A> {
 
     /// Takes bytes from the peer.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.wire.connection.handle_bytes(NOW, bytes);
+        self.wire.take_in(bytes);
         self.settle();
     }
 

@@ -1,9 +1,8 @@
 //! What the fields of a request say of its body and of its connection (RFC 9112 sections 6 and 9).
 
-use crate::config::Limits;
 use crate::error::PeerError;
 use crate::event::BodyLength;
-use crate::h1::head::Kind;
+use crate::h1::head::{Bounds, Kind};
 use crate::h1::target;
 use crate::head::Version;
 use crate::lifecycle::http1::Persistence;
@@ -132,12 +131,12 @@ impl Framing {
     }
 
     /// What it all says.
-    pub(crate) fn conclude(self, method: &str, limits: &Limits) -> Result<Facts, PeerError> {
+    pub(crate) fn conclude(self, method: &str, bounds: &Bounds) -> Result<Facts, PeerError> {
         if self.version == Version::Http11 && self.hosts == 0 {
             return Err(PeerError::MissingHost);
         }
         let body = self.body()?;
-        if matches!(body, BodyLength::Known(length) if limits.body.is_some_and(|most| length > most)) {
+        if matches!(body, BodyLength::Known(length) if !bounds.admit_body(length)) {
             return Err(PeerError::BodyTooLarge);
         }
         let kind = self.kind(method);

@@ -15,20 +15,41 @@ use crate::lifecycle::http1::Persistence;
 /// What a request line may have beside its target: a method, two spaces, a version.
 const BESIDE_TARGET: usize = 64;
 
+/// The limits under which a head is read. It depends on nothing else beside its own octets.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Bounds {
+    head: u16,
+    target: u16,
+    fields: usize,
+    body: Option<u64>,
+}
+
+impl Bounds {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let Limits { head, target, fields, body, .. } = *limits;
+        Self { head, target, fields: fields.min(Limits::FIELDS), body }
+    }
+
+    /// Whether a body may be so long.
+    pub(crate) fn admit_body(&self, length: u64) -> bool {
+        self.body.is_none_or(|most| length <= most)
+    }
+}
+
 /// Reads the head that `text` starts with; `None`, while it is not all here. `scanner` is this head's own.
 #[inline]
-pub(crate) fn read(scanner: &mut Scanner, text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
+pub(crate) fn read(scanner: &mut Scanner, text: &[u8], bounds: &Bounds) -> Result<Option<Parsed>, PeerError> {
     if scanner.at == 0 {
         // Most heads come whole, and are in order.
-        match parse(text, limits) {
+        match parse(text, bounds) {
             Ok(None) => {}
             read => return read,
         }
     }
-    let Some(length) = scanner.scan(text, limits)? else { return Ok(None) };
+    let Some(length) = scanner.scan(text, bounds)? else { return Ok(None) };
     let text = &text[..length];
-    match parse(text, limits) {
-        Ok(None) => Err(fault(text, limits)),
+    match parse(text, bounds) {
+        Ok(None) => Err(fault(text, bounds)),
         read => read,
     }
 }
@@ -45,13 +66,13 @@ pub(crate) struct Scanner {
 impl Scanner {
     /// Looks through `text`, which starts with the head and has grown since the last call. The length of
     /// the head, when it is whole.
-    fn scan(&mut self, text: &[u8], limits: &Limits) -> Result<Option<usize>, PeerError> {
+    fn scan(&mut self, text: &[u8], bounds: &Bounds) -> Result<Option<usize>, PeerError> {
         if text.first().is_some_and(|byte| !TOKEN.has(*byte)) {
             return Err(PeerError::BadRequestLine);
         }
         while let Some(offset) = text.get(self.at..).and_then(find_feed) {
             let feed = self.at + offset;
-            self.check_length(feed + 1, limits)?;
+            self.check_length(feed + 1, bounds)?;
             if feed == self.line || text[feed - 1] != b'\r' {
                 return Err(PeerError::BareLineBreak);
             }
@@ -62,14 +83,14 @@ impl Scanner {
             self.line = self.at;
         }
         self.at = text.len();
-        self.check_length(text.len(), limits)?;
+        self.check_length(text.len(), bounds)?;
         Ok(None)
     }
 
     /// The limit that is reached first is the one that counts, whether or not more is here already.
-    fn check_length(&self, length: usize, limits: &Limits) -> Result<(), PeerError> {
-        let request_line = usize::from(limits.target) + BESIDE_TARGET;
-        let head = usize::from(limits.head);
+    fn check_length(&self, length: usize, bounds: &Bounds) -> Result<(), PeerError> {
+        let request_line = usize::from(bounds.target) + BESIDE_TARGET;
+        let head = usize::from(bounds.head);
         if self.line == 0 && request_line < head && length > request_line {
             return Err(PeerError::TargetTooLong);
         }
@@ -122,19 +143,19 @@ pub(crate) struct Parsed {
 
 /// Reads the head that `text` starts with; `None`, where it is not whole, or the scanner or `httparse` would
 /// find a fault in it.
-fn parse(text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
-    let text = text.get(..usize::from(limits.head)).unwrap_or(text);
+fn parse(text: &[u8], bounds: &Bounds) -> Result<Option<Parsed>, PeerError> {
+    let text = text.get(..usize::from(bounds.head)).unwrap_or(text);
     if !text.first().is_some_and(|byte| TOKEN.has(*byte)) {
         return Ok(None);
     }
     let mut slots = [const { MaybeUninit::uninit() }; Limits::FIELDS];
-    let slots = &mut slots[..limits.fields.min(Limits::FIELDS)];
+    let slots = &mut slots[..bounds.fields];
     let mut request = httparse::Request::new(&mut []);
     let text = match request.parse_with_uninit_headers(text, slots) {
         Ok(httparse::Status::Complete(length)) => text.get(..length).unwrap_or(text),
         _ => return Ok(None),
     };
-    if !has_strict_lines(text, request.headers, limits) {
+    if !has_strict_lines(text, request.headers, bounds) {
         return Ok(None);
     }
 
@@ -144,7 +165,7 @@ fn parse(text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
         Some(0) => Version::Http10,
         _ => Version::Http11,
     };
-    if target.len() > usize::from(limits.target) {
+    if target.len() > usize::from(bounds.target) {
         return Err(PeerError::TargetTooLong);
     }
     target::check(method, target)?;
@@ -152,7 +173,7 @@ fn parse(text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
     for field in request.headers.iter() {
         framing.read(field.name.as_bytes(), field.value)?;
     }
-    let facts = framing.conclude(method, limits)?;
+    let facts = framing.conclude(method, bounds)?;
     let fields = request.headers.iter().map(|field| (field.name.as_bytes(), field.value));
     Ok(Some(Parsed {
         head: RequestHead::new(text, method, target, version, fields),
@@ -164,8 +185,8 @@ fn parse(text: &[u8], limits: &Limits) -> Result<Option<Parsed>, PeerError> {
 }
 
 /// Whether no line of a head ends in a bare LF, which `httparse` lets pass, and the first one is not too long.
-fn has_strict_lines(text: &[u8], fields: &[httparse::Header<'_>], limits: &Limits) -> bool {
-    let most = usize::from(limits.target) + BESIDE_TARGET;
+fn has_strict_lines(text: &[u8], fields: &[httparse::Header<'_>], bounds: &Bounds) -> bool {
+    let most = usize::from(bounds.target) + BESIDE_TARGET;
     fields.first().map_or(text.len(), |first| offset(text, first)) <= most
         && text.ends_with(b"\r\n\r\n")
         && fields.iter().all(|field| {
@@ -181,9 +202,9 @@ fn offset(text: &[u8], field: &httparse::Header<'_>) -> usize {
 
 /// What is wrong with a whole head, in which the scanner has found no fault.
 #[cold]
-fn fault(text: &[u8], limits: &Limits) -> PeerError {
+fn fault(text: &[u8], bounds: &Bounds) -> PeerError {
     let mut slots = [httparse::EMPTY_HEADER; Limits::FIELDS];
-    let slots = &mut slots[..limits.fields.min(Limits::FIELDS)];
+    let slots = &mut slots[..bounds.fields];
     match httparse::Request::new(slots).parse(text) {
         Err(httparse::Error::TooManyHeaders) => PeerError::TooManyFields,
         Err(httparse::Error::HeaderName | httparse::Error::HeaderValue) => PeerError::BadField,

@@ -25,7 +25,7 @@ use crate::outbox::Outbox;
 use crate::time::Instant;
 use crate::timer::{Drain, Due, Reason};
 use encode::{Asked, Encoder};
-use head::{Kind, Parsed, Scanner};
+use head::{Bounds, Kind, Parsed, Scanner};
 use intake::Intake;
 use recall::Recall;
 
@@ -526,7 +526,7 @@ impl Http1 {
             let step = match self.life.phase() {
                 Phase::Idle { .. } | Phase::Head { .. } if self.is_held_up(config) => Step::Stuck,
                 Phase::Idle { .. } => self.begin_head(now, config, rest, recall.as_deref_mut()),
-                Phase::Head { .. } => self.read_head(now, config, rest, recall.as_deref_mut()),
+                Phase::Head { .. } => self.read_head(now, config, rest, None),
                 Phase::Exchange { .. } if self.life.serves_whole_request() => Step::Stuck,
                 Phase::Exchange { .. } | Phase::Tunnel { .. } => self.read_content(now, config, rest),
                 Phase::Flushing { .. } | Phase::Lingering { .. } | Phase::Closed { .. } => {
@@ -560,15 +560,17 @@ impl Http1 {
         }
     }
 
+    /// Reads on in a head. What is remembered of another one is asked where this one may be whole.
     #[inline(never)]
     fn read_head(&mut self, now: Instant, config: &Config, rest: &[u8], recall: Option<&mut Recall>) -> Step {
-        if let Some(known) = recall.as_ref().and_then(|recall| recall.find(rest, &config.limits)) {
+        let bounds = Bounds::of(&config.limits);
+        if let Some(known) = recall.as_ref().and_then(|recall| recall.find(rest, &bounds)) {
             return self.take(now, known);
         }
-        match head::read(&mut self.scanner, rest, &config.limits) {
+        match head::read(&mut self.scanner, rest, &bounds) {
             Ok(Some(parsed)) => {
                 if let Some(recall) = recall {
-                    recall.note(&parsed, &config.limits);
+                    recall.note(&parsed, bounds);
                 }
                 self.take(now, parsed)
             }

@@ -28,7 +28,8 @@ use script::{After, Answer, GRACE, Manners, Request, Resets, Script, Sends, Verd
 const PAUSE: Duration = Duration::from_millis(400);
 
 thread_local! {
-    /// What is remembered of the heads of all runs.
+    /// What is remembered of the heads of all runs. Nothing depends on it, as is checked here at each step; where that fails,
+    /// the same run may pass alone.
     static RECALL: RefCell<Recall> = RefCell::default();
 }
 
