@@ -57,6 +57,17 @@ where
     was: (Stage, Instant),
 }
 
+/// When a session that has received is to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Due {
+    /// Before any other session receives. A wait has ended or the level has changed, and there may be a FIN to send: what
+    /// comes for it meanwhile would be lost.
+    Now,
+    /// Before the caller waits for anything.
+    InAWhile,
+}
+
 /// What came of receiving.
 #[derive(Clone, Copy)]
 struct Received {
@@ -126,20 +137,16 @@ where
     /// has come, and when the hub has woken those who watch it. `now` is on the hub's clock; a moment ago will
     /// do.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Poll<()> {
-        self.receive(cx, io, now);
+        let _ = self.receive(cx, io, now);
         self.send(cx, io)
     }
 
     /// The first half of [`poll`](Self::poll): takes in what has come, and lets the handlers work. [`send`](Self::send) is
-    /// to follow before the caller waits for anything; where this is called again instead, it sends first.
+    /// to follow as soon as this says, and before anything else is done with this session.
     ///
     /// A shell that has many connections to attend to lets some of them receive, and then the same ones send: each is
     /// done faster for being done several times in a row.
-    pub fn receive(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) {
-        if self.received.is_some() {
-            // An answer that was given goes before anything happens to its connection.
-            let _ = self.send(cx, io);
-        }
+    pub fn receive(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Due {
         self.now = self.now.max(now);
         if let Some(date) = clock::date() {
             self.connection.set_date(date);
@@ -150,10 +157,15 @@ where
         self.received = Some(self.take_in(cx, io));
         // Also where nothing was read: something may have come of the time, and of wake-ups.
         self.attend(cx);
-        if has_expired || has_changed {
-            // There may be a FIN to send. A request that came before it, while others receive, would be lost.
-            let _ = self.send(cx, io);
+        match has_expired || has_changed {
+            true => Due::Now,
+            false => Due::InAWhile,
         }
+    }
+
+    /// Whether it has received and is still to send.
+    pub fn is_to_send(&self) -> bool {
+        self.received.is_some()
     }
 
     /// The second half: sends, and goes on for as long as there is something to do. Ready as [`poll`](Self::poll) is.

@@ -14,7 +14,7 @@ use http::{Request, Response};
 use lameduck_core::Instant;
 use lameduck_core::server::{Gate, Level};
 use lameduck_service::listen::{AcceptError, Emptying};
-use lameduck_service::{Body, Hub, Listener, Listening, Session, Watch, service_for};
+use lameduck_service::{Body, Due, Hub, Listener, Listening, Session, Watch, service_for};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -250,15 +250,22 @@ where
     /// Lets one connection take in what there is, and send what comes of it: where many have their turn and are quick,
     /// once some others have taken in too.
     fn drive(&mut self, key: usize) {
+        if self.connections.get(key).is_some_and(|connection| connection.session.is_to_send()) {
+            // What it has answered goes before anything else happens to it.
+            self.send();
+        }
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { session, socket, knock, waker, .. } = &mut **connection;
         knock.answered();
-        session.receive(&mut Context::from_waker(waker), socket, self.now);
+        let due = session.receive(&mut Context::from_waker(waker), socket, self.now);
         // Handlers take their time; for the rest, a moment ago will do.
         self.now = self.now.max(session.now());
-        self.to_send.push_back(key);
+        match due {
+            Due::Now => self.to_send.push_front(key),
+            Due::InAWhile => self.to_send.push_back(key),
+        }
         let is_brisk = self.pace.count(|| self.hub.clock.now());
-        if !is_brisk || self.to_send.len() >= TOGETHER {
+        if due == Due::Now || !is_brisk || self.to_send.len() >= TOGETHER {
             self.send();
         }
     }

@@ -370,12 +370,10 @@ impl Run {
     }
 
     /// The first half of a poll.
-    fn receive(&mut self) {
-        if !self.is_over {
-            let waker = Waker::from(Arc::clone(&self.flag));
-            let now = self.hub.clock.now();
-            self.session.receive(&mut Context::from_waker(&waker), &mut self.socket, now);
-        }
+    fn receive(&mut self) -> Due {
+        let waker = Waker::from(Arc::clone(&self.flag));
+        let now = self.hub.clock.now();
+        self.session.receive(&mut Context::from_waker(&waker), &mut self.socket, now)
     }
 
     /// The second.
@@ -405,9 +403,9 @@ impl Run {
 
     fn go(&mut self, dice: &mut Dice, mut script: &[u8]) {
         while !script.is_empty() {
-            let halves = dice.below(4);
+            let halves = if self.is_over { 0 } else { dice.below(4) };
             if halves > 1 {
-                self.receive();
+                let _ = self.receive();
             }
             match dice.below(8) {
                 0..=2 => {
@@ -762,28 +760,34 @@ fn keeping_alive(allowance: Allowance) -> Config {
 #[test]
 fn a_fin_that_the_drain_brings_goes_before_other_sessions_receive() {
     let mut run = idle(keeping_alive(Allowance::millis(60_000, 0)));
+    assert_eq!(run.receive(), Due::InAWhile);
+    run.send();
     run.hub.handle().begin();
     let before = run.socket.steps;
-    run.receive();
+    assert_eq!(run.receive(), Due::Now);
+    run.send();
     assert_eq!(run.socket.steps, before + 1);
 }
 
 #[test]
 fn a_fin_that_the_time_brings_goes_before_other_sessions_receive() {
     let mut run = idle(keeping_alive(Allowance::millis(60_000, 60_000)));
-    let (due, before) = (run.session.next_timeout().expect("it is idle"), run.socket.steps);
-    run.session.receive(&mut Context::from_waker(Waker::noop()), &mut run.socket, due);
+    let (at, before) = (run.session.next_timeout().expect("it is idle"), run.socket.steps);
+    let due = run.session.receive(&mut Context::from_waker(Waker::noop()), &mut run.socket, at);
+    assert_eq!(due, Due::Now);
+    run.send();
     assert_eq!(run.socket.steps, before + 1);
 }
 
 #[test]
-fn an_answer_that_was_given_goes_before_its_connection_is_forced_to_end() {
+fn an_answer_that_was_given_can_go_before_its_connection_is_forced_to_end() {
     let mut run = idle(Config::default());
     run.ask();
-    run.receive();
+    assert_eq!((run.session.is_to_send(), run.receive()), (false, Due::InAWhile));
     run.hub.handle().force();
-    run.receive();
+    assert!(run.session.is_to_send());
     run.send();
+    run.poll();
     assert!(run.is_over);
     assert_eq!(String::from_utf8_lossy(&run.socket.sent).matches("HTTP/1.1 200").count(), 2);
 }
