@@ -122,24 +122,30 @@ where
                 return Ok(());
             }
             self.send();
-            self.wait(&mut events)?;
-            for event in &events {
-                match event.token() {
-                    MAILBOX => {}
-                    Token(key) => match self.connections.get_mut(key) {
-                        Some(connection) => {
-                            connection.socket.note(event);
-                            self.drive(key);
-                        }
-                        None => self.answer_door(MAILBOX.0 - 1 - key),
-                    },
-                }
-            }
-            for key in self.mailbox.take_woken() {
-                self.drive(key);
-            }
-            self.expire();
+            self.turn(&mut events)?;
         }
+    }
+
+    /// Waits for news, and attends to all that there are.
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        self.wait(events)?;
+        for event in &*events {
+            match event.token() {
+                MAILBOX => {}
+                Token(key) => match self.connections.get_mut(key) {
+                    Some(connection) => {
+                        connection.socket.note(event);
+                        self.drive(key);
+                    }
+                    None => self.answer_door(MAILBOX.0 - 1 - key),
+                },
+            }
+        }
+        for key in self.mailbox.take_woken() {
+            self.drive(key);
+        }
+        self.expire();
+        Ok(())
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
@@ -319,3 +325,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
