@@ -39,6 +39,6 @@ pub use lameduck_core::Reason;
 pub use listen::{Listener, Opened, Server};
 pub use notice::{DrainNotice, Notices, Started};
 pub use requests::Tunnel;
-pub use session::{Due, Session, service_for};
+pub use session::{Session, ToSend, service_for};
 pub use spawn::{InPlace, Spawn, Task};
 pub use transport::Transport;

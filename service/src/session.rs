@@ -60,10 +60,10 @@ where
 /// When a session that has received is to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub enum Due {
+pub enum ToSend {
     /// Before any other session receives. A wait has ended or the level has changed, and there may be a FIN to send: what
     /// comes for it meanwhile would be lost.
-    Now,
+    AtOnce,
     /// Before the caller waits for anything.
     InAWhile,
 }
@@ -146,7 +146,7 @@ where
     ///
     /// A shell that has many connections to attend to lets some of them receive, and then the same ones send: each is
     /// done faster for being done several times in a row.
-    pub fn receive(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> Due {
+    pub fn receive(&mut self, cx: &mut Context<'_>, io: &mut impl Transport, now: Instant) -> ToSend {
         self.now = self.now.max(now);
         if let Some(date) = clock::date() {
             self.connection.set_date(date);
@@ -158,8 +158,8 @@ where
         // Also where nothing was read: something may have come of the time, and of wake-ups.
         self.attend(cx);
         match has_expired || has_changed {
-            true => Due::Now,
-            false => Due::InAWhile,
+            true => ToSend::AtOnce,
+            false => ToSend::InAWhile,
         }
     }
 
@@ -270,22 +270,19 @@ where
     /// Reads what is there, once.
     fn take_in(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> Received {
         let paused = !self.connection.wants_read();
-        Received { any: !paused && self.read(cx, io), paused }
+        let any = !paused
+            && scratch::with(|scratch| match io.poll_read(cx, scratch.buffer()) {
+                Poll::Pending => false,
+                Poll::Ready(result) => {
+                    self.take(result, scratch);
+                    true
+                }
+            });
+        Received { any, paused }
     }
 
     fn attend(&mut self, cx: &mut Context<'_>) {
         self.with_requests(|requests, scene| requests.attend(cx, scene));
-    }
-
-    /// Reads what is there, once; whether anything was.
-    fn read(&mut self, cx: &mut Context<'_>, io: &mut impl Transport) -> bool {
-        scratch::with(|scratch| match io.poll_read(cx, scratch.buffer()) {
-            Poll::Pending => false,
-            Poll::Ready(result) => {
-                self.take(result, scratch);
-                true
-            }
-        })
     }
 
     /// Hands the result of a read to the connection; whether there may be more to read.

@@ -14,7 +14,7 @@ use http::{Request, Response};
 use lameduck_core::Instant;
 use lameduck_core::server::{Gate, Level};
 use lameduck_service::listen::{AcceptError, Emptying};
-use lameduck_service::{Body, Due, Hub, Listener, Listening, Session, Watch, service_for};
+use lameduck_service::{Body, Hub, Listener, Listening, Session, ToSend, Watch, service_for};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -263,15 +263,15 @@ where
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { session, socket, knock, waker, .. } = &mut **connection;
         knock.answered();
-        let due = session.receive(&mut Context::from_waker(waker), socket, self.now);
+        let to_send = session.receive(&mut Context::from_waker(waker), socket, self.now);
         // Handlers take their time; for the rest, a moment ago will do.
         self.now = self.now.max(session.now());
-        match due {
-            Due::Now => self.to_send.push_front(key),
-            Due::InAWhile => self.to_send.push_back(key),
-        }
         let is_brisk = self.pace.count(|| self.hub.clock.now());
-        if due == Due::Now || !is_brisk || self.to_send.len() >= TOGETHER {
+        match to_send {
+            ToSend::AtOnce => self.to_send.push_front(key),
+            ToSend::InAWhile => self.to_send.push_back(key),
+        }
+        if to_send == ToSend::AtOnce || !is_brisk || self.to_send.len() >= TOGETHER {
             self.send();
         }
     }
@@ -287,7 +287,6 @@ where
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { session, socket, waker, armed, .. } = &mut **connection;
         let over = session.send(&mut Context::from_waker(waker), socket).is_ready();
-        // Handlers take their time; for the rest, a moment ago will do.
         self.now = self.now.max(session.now());
         if over {
             let connection = self.connections.remove(key);

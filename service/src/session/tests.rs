@@ -370,7 +370,7 @@ impl Run {
     }
 
     /// The first half of a poll.
-    fn receive(&mut self) -> Due {
+    fn receive(&mut self) -> ToSend {
         let waker = Waker::from(Arc::clone(&self.flag));
         let now = self.hub.clock.now();
         self.session.receive(&mut Context::from_waker(&waker), &mut self.socket, now)
@@ -760,11 +760,11 @@ fn keeping_alive(allowance: Allowance) -> Config {
 #[test]
 fn a_fin_that_the_drain_brings_goes_before_other_sessions_receive() {
     let mut run = idle(keeping_alive(Allowance::millis(60_000, 0)));
-    assert_eq!(run.receive(), Due::InAWhile);
+    assert_eq!(run.receive(), ToSend::InAWhile);
     run.send();
     run.hub.handle().begin();
     let before = run.socket.steps;
-    assert_eq!(run.receive(), Due::Now);
+    assert_eq!(run.receive(), ToSend::AtOnce);
     run.send();
     assert_eq!(run.socket.steps, before + 1);
 }
@@ -773,8 +773,8 @@ fn a_fin_that_the_drain_brings_goes_before_other_sessions_receive() {
 fn a_fin_that_the_time_brings_goes_before_other_sessions_receive() {
     let mut run = idle(keeping_alive(Allowance::millis(60_000, 60_000)));
     let (at, before) = (run.session.next_timeout().expect("it is idle"), run.socket.steps);
-    let due = run.session.receive(&mut Context::from_waker(Waker::noop()), &mut run.socket, at);
-    assert_eq!(due, Due::Now);
+    let to_send = run.session.receive(&mut Context::from_waker(Waker::noop()), &mut run.socket, at);
+    assert_eq!(to_send, ToSend::AtOnce);
     run.send();
     assert_eq!(run.socket.steps, before + 1);
 }
@@ -783,7 +783,7 @@ fn a_fin_that_the_time_brings_goes_before_other_sessions_receive() {
 fn an_answer_that_was_given_can_go_before_its_connection_is_forced_to_end() {
     let mut run = idle(Config::default());
     run.ask();
-    assert_eq!((run.session.is_to_send(), run.receive()), (false, Due::InAWhile));
+    assert_eq!((run.session.is_to_send(), run.receive()), (false, ToSend::InAWhile));
     run.hub.handle().force();
     assert!(run.session.is_to_send());
     run.send();
