@@ -27,6 +27,7 @@ mod inbox;
 mod input;
 mod lifecycle;
 mod outbox;
+mod recent;
 pub mod server;
 mod time;
 mod timer;

@@ -1,9 +1,9 @@
-//! The head that was last read: the next one is likely to be the same.
+//! What a caller remembers of the last head.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::h1::head::{Bounds, Parsed};
+use crate::recent::Recent;
 
 /// A head that is longer is not kept.
 const MOST: usize = 1024;
@@ -16,40 +16,24 @@ const MOST: usize = 1024;
 ///
 /// [`Connection::handle_bytes_recalling`]: crate::Connection::handle_bytes_recalling
 #[derive(Clone, Default)]
-pub struct Recall {
-    text: Vec<u8>,
-    bounds: Bounds,
-    /// What the text became, once it has come twice: to share a head costs more than to have it alone.
-    parsed: Option<Parsed>,
-}
+pub struct Recall(Recent<Bounds, Parsed, MOST>);
 
 impl Recall {
     /// What the head becomes that `input` starts with, where that is known.
     #[inline]
     pub(crate) fn find(&self, input: &[u8], bounds: &Bounds) -> Option<Parsed> {
-        let parsed = self.parsed.as_ref()?;
-        (input.starts_with(&self.text) && self.bounds == *bounds).then(|| parsed.clone())
+        self.0.find_first(input, bounds)
     }
 
     /// Takes note of what a head has become.
     pub(crate) fn note(&mut self, parsed: &Parsed, bounds: Bounds) {
-        let text = parsed.head.as_bytes();
-        if self.text == text && self.bounds == bounds {
-            self.parsed = Some(parsed.clone());
-            return;
-        }
-        self.parsed = None;
-        self.bounds = bounds;
-        self.text.clear();
-        if text.len() <= MOST {
-            self.text.extend_from_slice(text);
-        }
+        self.0.note(parsed.head.as_bytes(), bounds, parsed);
     }
 }
 
 impl fmt::Debug for Recall {
-    /// Shows no field: there may be credentials among them.
+    /// Shows nothing of the head: there may be credentials in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Recall").field(&self.parsed.as_ref().map(|parsed| &parsed.head)).finish()
+        f.debug_struct("Recall").finish_non_exhaustive()
     }
 }

@@ -10,7 +10,6 @@ pub(crate) mod hpack;
 mod numbers;
 mod priority;
 mod read;
-mod recent;
 mod repeat;
 mod request;
 mod respond;

@@ -273,8 +273,10 @@ impl Http2 {
     fn check_decoded(&mut self, result: Result<Effect, HpackError>) -> Option<Effect> {
         let fault = match result {
             Ok(effect) => {
-                if effect == Effect::Changed {
-                    self.scratch.recent.forget();
+                if effect == Effect::Changed
+                    && let Some(recent) = &mut self.scratch.recent
+                {
+                    recent.forget();
                 }
                 return Some(effect);
             }
@@ -286,11 +288,8 @@ impl Http2 {
     }
 
     fn take_request(&mut self, now: Instant, config: &Config, opening: Opening, block: &[u8]) {
-        let known = match self.decoder.is_owed_an_update() {
-            true => None,
-            false => self.scratch.recent.find(block, opening.end_stream),
-        };
-        if let Some(parsed) = known {
+        let recent = self.scratch.recent.as_ref().filter(|_| !self.decoder.is_owed_an_update());
+        if let Some(parsed) = recent.and_then(|recent| recent.find(block, &opening.end_stream)) {
             return self.admit(now, &config.limits, opening, Ok(parsed));
         }
         if let Some(parsed) = self.parse(&config.limits, opening, block) {
@@ -309,7 +308,7 @@ impl Http2 {
         if let (Effect::None, Ok(parsed)) = (effect, &parsed)
             && !self.streams.is_empty()
         {
-            self.scratch.recent.note(block, opening.end_stream, parsed);
+            self.scratch.recent.get_or_insert_default().note(block, opening.end_stream, parsed);
         }
         Some(parsed)
     }

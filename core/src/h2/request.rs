@@ -1,5 +1,6 @@
 //! A request, as its field block says it (RFC 9113 sections 8.2 and 8.3).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::ops::Range;
@@ -11,12 +12,15 @@ use crate::h1::target::is_authority_form;
 use crate::h2::field::Kind;
 use crate::h2::hpack::Line;
 use crate::h2::priority::Priority;
-use crate::h2::recent::Recent;
 use crate::h2::streams::Promise;
 use crate::head::{Control, Fields, RequestHead, Span, Trailers, Version};
+use crate::recent::Recent;
 
 /// What one field line takes beside its octets, where a head's size is counted (section 6.5.2).
 const LINE_OVERHEAD: usize = 32;
+
+/// A field block that is longer is not remembered.
+const MOST_REMEMBERED: usize = 512;
 
 /// What a head is put together in, and the last one. It is kept while the connection is busy.
 #[derive(Clone, Default, Debug)]
@@ -24,7 +28,9 @@ pub(crate) struct Scratch {
     pub(crate) parts: Parts,
     /// For the decoder.
     pub(crate) strings: Vec<u8>,
-    pub(crate) recent: Recent,
+    /// The last field block that changed no table, whether it ended its stream, and the request that it is for as long as
+    /// the table is not changed either.
+    pub(crate) recent: Option<Box<Recent<bool, Parsed, MOST_REMEMBERED>>>,
 }
 
 impl PartialEq for Scratch {
