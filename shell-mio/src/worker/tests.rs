@@ -4,38 +4,29 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::task;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use lameduck_core::{Allowance, Config};
 use lameduck_service::{Opened, Server};
+use tower::service_fn;
+use tower::util::ServiceFn;
 
 use super::*;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
+type Answer = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+type Handler = ServiceFn<fn(Request<Body>) -> Answer>;
+
 /// A handler that has its answer at hand.
-#[derive(Clone)]
-struct Hello;
-
-impl Service<Request<Body>> for Hello {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> task::Poll<Result<(), Infallible>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<Body>) -> Self::Future {
-        ready(Ok(Response::new(Full::from("hello"))))
-    }
+fn hello(_: Request<Body>) -> Answer {
+    ready(Ok(Response::new(Full::from("hello"))))
 }
 
 /// An event loop that goes on when it is told to, and its client.
 struct Run {
-    worker: Worker<Hello, Full<Bytes>>,
+    worker: Worker<Handler, Full<Bytes>>,
     events: Events,
     client: TcpStream,
 }
@@ -47,7 +38,8 @@ impl Run {
         let client = TcpStream::connect(server.addresses()[0]).expect("it listens");
         client.set_read_timeout(Some(Duration::from_secs(10))).expect("that is not zero");
         let Opened { hub, listeners } = server.open();
-        let worker = Worker::new(&hub, listeners, Hello).expect("there are descriptors");
+        let worker =
+            Worker::new(&hub, listeners, service_fn(hello as fn(_) -> _)).expect("there are descriptors");
         let mut run = Self { worker, events: Events::with_capacity(EVENTS), client };
         run.ask();
         while run.worker.connections.is_empty() {
